@@ -45,8 +45,8 @@ enum sf_direction { SF_DIRECTION_DEFAULT, SF_DIRECTION_IN, SF_DIRECTION_OUT, SF_
  * where the member says so; anything else it cannot honour is an error that names the option.
  */
 struct sf_capture_options {
-	const char *const *
-		names; /* `name_count` files, or interfaces or sockets forming one point (eth1+eth2) */
+	/* `name_count` files; or interfaces or sockets that form one point, such as eth1+eth2 */
+	const char *const *names;
 	unsigned name_count;
 	/*
 	 * Live: most queues per interface (0: the driver's choice). Files: number of queues, which
@@ -54,8 +54,9 @@ struct sf_capture_options {
 	 */
 	unsigned queues;
 	/*
-	 * live: longest time recv waits for a first packet; 0: 100 ms. SF_WAIT_NEVER: not at all,
-	 * where the driver has a call `wait`, which is then used between two calls of recv.
+	 * live: longest time that recv waits for a first packet, in ms; 0: 100 ms. SF_WAIT_NEVER:
+	 * recv of a driver that has a call `wait` does not wait; the caller calls `wait` between
+	 * two calls of recv.
 	 */
 	unsigned wait_ms;
 	unsigned snaplen;    /* live: bytes wanted of each packet; 0: whatever parsing needs */
@@ -82,7 +83,7 @@ struct sf_capture_options {
 	int64_t start_ns, end_ns;    /* file: leaves out packets before, or at or after; 0: none */
 	bool realtime; /* file: the one input is a live pipe (recv returns 0 while it is quiet) */
 	const char *filter; /* live: BPF expression the kernel may apply; NULL: none */
-	/* for the program spanflow, which gives up its rights; NULL: this process has the rights */
+	/* for the program spanflow, which gives up its privileges; NULL: this process has them */
 	const struct sf_helper *helper;
 };
 
@@ -212,10 +213,13 @@ SF_CHECKED static inline int sf_capture_open(struct sf_capture **capture, const 
 	return sf_capture_open_sized(capture, driver, options, sizeof(*options), error);
 }
 
-/* Closes and frees a source, when no thread uses it any more. NULL is fine. */
+/*
+ * Closes and frees a source that no thread uses any more, and undoes what it changed on interfaces.
+ * NULL is fine. Any thread.
+ */
 void sf_capture_close(struct sf_capture *capture);
 
-/* Copies what the source has counted. Any thread, at any time. */
+/* Copies the counters of the source into `stats`. Any thread, at any time. */
 void sf_capture_stats_sized(
 	struct sf_capture *capture, struct sf_capture_stats *stats, size_t size);
 
@@ -237,7 +241,7 @@ SF_CHECKED static inline int sf_capture_recv(
 	return capture->ops->recv(capture, queue, packets, max);
 }
 
-/* Gives the bytes of the last recv of this queue back to the driver. */
+/* Gives the bytes of the last recv of this queue back to the driver. The queue's thread. */
 static inline void sf_capture_release(struct sf_capture *capture, unsigned queue)
 {
 	if (capture->ops->release)

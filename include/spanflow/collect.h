@@ -2,8 +2,15 @@
 /*
  * A collecting process (RFC 7011 §9): decodes NetFlow v5, NetFlow v9 and IPFIX messages and IPFIX
  * files. Keeps templates per exporter and observation domain, and counts sequence gaps. Every
- * octet is checked; a malformed message is refused as a whole from the first bad octet on and
- * counted. All calls on one object come from one thread.
+ * octet is checked; a malformed message is refused from the first bad octet on, and counted. All
+ * calls on one object come from one thread.
+ *
+ *	struct sf_collector_options options = { .record = print, .context = stdout };
+ *
+ *	sf_collector_new(&collector, &options, &error);
+ *	sf_collector_file(collector, "flows.ipfix", &error);
+ *	sf_collector_stats(collector, &stats);
+ *	sf_collector_free(collector);
  */
 #ifndef SPANFLOW_COLLECT_H
 #define SPANFLOW_COLLECT_H
@@ -24,8 +31,8 @@ SF_BEGIN_PUBLIC
 #define SF_COLLECT_FIELDS_MAX 512
 
 /*
- * What an exporter told about a flow. Members of a collected flow whose bit is not set are 0
- * because the record has no such element, or derived from others, and are not to be shown.
+ * Which members of a collected flow the record has told. A member whose bit is not set is 0,
+ * because the record has no such element, or is derived from other elements; it is not to be shown.
  */
 #define SF_KNOWN_OCTETS     UINT32_C(0x00000001) /* of each direction */
 #define SF_KNOWN_PACKETS    UINT32_C(0x00000002)
@@ -146,7 +153,7 @@ SF_CHECKED static inline int sf_collector_new(struct sf_collector **collector,
 	return sf_collector_new_sized(collector, options, sizeof(*options), error);
 }
 
-/* Frees the collector and its templates. NULL is fine. */
+/* Frees the collector and its templates. NULL is fine. Not from within a callback. */
 void sf_collector_free(struct sf_collector *collector);
 
 /*
@@ -170,10 +177,10 @@ int sf_collector_stream_message(struct sf_collector *collector, const char *expo
 void sf_collector_stream_end(struct sf_collector *collector, const char *exporter);
 
 /*
- * Reads a whole IPFIX file (RFC 5655; gzip by content), "-" for standard input. Resynchronises
- * after damage (RFC 5655 §10.3). Returns 0; SF_ECORRUPT when anything was skipped, with file,
- * octet offset and reason; a negative system error when it could not be read: -EINTR when a signal
- * handler ran while there was nothing to read.
+ * Reads a whole IPFIX file (RFC 5655), plain or compressed, as its first octets tell; "-" is
+ * standard input. Resynchronises after damage (RFC 5655 §10.3). Returns 0; SF_ECORRUPT if anything
+ * was skipped, with file, octet offset and reason in `error`; or a negative system error if the
+ * file could not be read: -EINTR if a signal handler ran while there was nothing to read.
  */
 SF_CHECKED int sf_collector_file(
 	struct sf_collector *collector, const char *path, struct sf_error *error);
@@ -184,7 +191,7 @@ SF_CHECKED int sf_collector_file(
  */
 void sf_collector_stop(struct sf_collector *collector);
 
-/* Copies the counters. The collector's own thread. */
+/* Copies the counters, those of all messages and files so far. The collector's thread. */
 void sf_collector_stats_sized(
 	const struct sf_collector *collector, struct sf_collector_stats *stats, size_t size);
 
@@ -195,8 +202,9 @@ static inline void sf_collector_stats(
 }
 
 /*
- * Writes a record as one line of JSON (element names as keys, wire order; a key that occurs twice
- * gets "_2"…), the form `spanflow meter -o json` has.
+ * Writes a record to `stream` as one line of JSON, as `spanflow collect -o json` does: names of
+ * elements as keys, in wire order; a key that occurs again gets "_2", "_3" … Returns 0, -ENOMEM, or
+ * -EIO if the stream has failed. Any thread that may use the record and the stream.
  */
 int sf_collected_json(const struct sf_collected *record, FILE *stream);
 

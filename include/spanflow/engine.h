@@ -38,17 +38,14 @@ SF_BEGIN_PUBLIC
 struct sf_engine;
 struct sf_helper;
 
-/* What packets of several sources that are put in the order of their times have come to. */
+/* Packets of several ports, queues or files, which are put in the order of their times. */
 struct sf_order_counts {
-	uint64_t waiting; /* packets that wait for earlier ones */
+	uint64_t waiting; /* packets that wait because earlier ones may still come */
 	uint64_t forced;  /* packets metered while an earlier one could still come */
 	uint64_t late;    /* packets metered after a later one */
 };
 
-/*
- * Records that workers have added up into coarser ones (--fold); their
- * packets and bytes are in those.
- */
+/* Records that workers have added up into coarser ones (--fold), which have their octets. */
 struct sf_fold_counts {
 	uint64_t records, packets, octets;
 };
@@ -62,7 +59,7 @@ struct sf_stamp_counts {
 /* What the workers of a run have counted; consistent with each other (docs/design.md §5). */
 struct sf_engine_counters {
 	uint64_t frames; /* handed over by the drivers */
-	uint64_t unread; /* of those, left alone because a limit was reached within the batch */
+	uint64_t unread; /* of these, not looked at because a limit was reached within the batch */
 	uint64_t handed; /* packets given to another worker's table */
 	struct sf_order_counts order;
 	int64_t clock; /* packet clock, ns since 1970; INT64_MIN before the first packet */
@@ -108,15 +105,14 @@ struct sf_engine_options {
 	/* How urgent the end is; asked by any thread that waits for a destination. */
 	struct sf_hurry hurry;
 	/*
-	 * Asked while sf_engine_new() waits for a device: why the run is to end, such
-	 * as "SIGTERM"; NULL: it goes on.
+	 * Asked while sf_engine_new() waits for a device: returns why the run is to end, such as
+	 * "SIGTERM"; NULL: it goes on.
 	 */
 	const char *(*interrupted)(void *context);
 	void *interrupted_context;
 	/*
-	 * A signal with a handler that does nothing and was installed without SA_RESTART: sent to
-	 * workers of files whose destination keeps them waiting when hurry.level() is not 0. 0:
-	 * none is sent.
+	 * A signal that interrupts workers of files which wait for a destination when hurry.level()
+	 * is not 0. The caller installs a handler that does nothing, without SA_RESTART. 0: none.
 	 */
 	int wake_signal;
 	const struct sf_enricher *enricher; /* see sf_exporter_options.enricher */
@@ -133,9 +129,10 @@ struct sf_engine_options {
 };
 
 /*
- * Opens sources and destinations. The plan and what it points at are lent until sf_engine_free();
- * the structures themselves are copied. Returns 0, or a negative code with the reason in `error`
- * and *engine untouched.
+ * Opens sources and destinations. The caller frees the engine with sf_engine_free(). What the plan
+ * and the options point at is lent until then; the structures themselves are copied. Returns 0, or
+ * a negative code with the reason in `error` and *engine untouched. The calling thread is the
+ * engine's thread from now on.
  */
 SF_CHECKED int sf_engine_new_sized(struct sf_engine **engine, const struct sf_plan *plan,
 	size_t plan_size, size_t source_size, size_t destination_size,
@@ -148,10 +145,7 @@ SF_CHECKED static inline int sf_engine_new(struct sf_engine **engine, const stru
 		sizeof(*plan->destinations), options, sizeof(*options), error);
 }
 
-/*
- * Starts the workers. Returns 0, or a negative code with the reason
- * in `error`: then none has begun.
- */
+/* Starts the workers. Returns 0, or a negative code with the reason in `error`: none has begun. */
 SF_CHECKED int sf_engine_start(struct sf_engine *engine, struct sf_error *error);
 
 /*
@@ -161,23 +155,29 @@ SF_CHECKED int sf_engine_start(struct sf_engine *engine, struct sf_error *error)
  */
 bool sf_engine_step(struct sf_engine *engine);
 
-/* A descriptor that is readable when there is something to do. Constant. */
+/*
+ * A descriptor that is readable when sf_engine_step() has something to do. It is the same until
+ * sf_engine_free(), and belongs to the engine.
+ */
 int sf_engine_fd(const struct sf_engine *engine);
 
 /*
  * The monotonic time, in ns, at which sf_engine_step() is to be called even if the descriptor is
- * not readable; 0: at once. To be asked immediately before each wait, because it also arranges for
+ * not readable; 0: at once. Call this function right before each wait, because it also arranges for
  * the descriptor to become readable.
  */
 int64_t sf_engine_wake_ns(struct sf_engine *engine);
 
-/* Waits for exactly that, for callers that have nothing else to wait for. */
+/*
+ * Waits until the descriptor is readable or that time has come, for callers that have nothing else
+ * to wait for. A signal handler that runs ends the wait.
+ */
 void sf_engine_wait(struct sf_engine *engine);
 
 /*
  * Ends the run in order: the following steps stop the workers, send the records and close
- * destinations. `why` is lent, and becomes sf_engine_ended() unless the run had another reason to
- * end.
+ * destinations. `why` is lent until sf_engine_free(), and becomes sf_engine_ended() unless the run
+ * had another reason to end. Returns at once.
  */
 void sf_engine_stop(struct sf_engine *engine, const char *why);
 
@@ -200,13 +200,15 @@ enum sf_engine_state {
 	SF_ENGINE_OPEN,       /* sf_engine_start() was not called yet */
 	SF_ENGINE_METERING,   /* the workers run */
 	SF_ENGINE_DELIVERING, /* the workers are done; records wait for destinations */
-	SF_ENGINE_ENDED,
+	SF_ENGINE_ENDED,      /* sf_engine_step() has returned false */
 };
+
+/* How far the run is. */
 enum sf_engine_state sf_engine_state(const struct sf_engine *engine);
 
 /*
- * Why the run ends: "eof", "limit", "duration", "error", "closed" or the
- * text of a stop; NULL: it goes on.
+ * Why the run ends: "eof", "limit", "duration", "error", "closed" or the text of sf_engine_stop();
+ * NULL: it goes on. Static or lent by the caller of sf_engine_stop().
  */
 const char *sf_engine_ended(const struct sf_engine *engine);
 
@@ -236,7 +238,7 @@ struct sf_engine_source {
 	struct sf_capture_stats stats;
 };
 
-/* Describes the source at `index`, from 0 on. False: there is none. */
+/* Describes the source at `index`, from 0 on. False: there is none. Strings are the engine's. */
 bool sf_engine_source_sized(const struct sf_engine *engine, unsigned index,
 	struct sf_engine_source *source, size_t size);
 
@@ -247,13 +249,16 @@ static inline bool sf_engine_source(
 }
 
 /*
- * After the end: what a person should know about the packets of a source; the remark of that
- * number, from 0 on. False: there are no more.
+ * After the end: writes remark `number`, from 0 on, about the packets of a source to `text`: what a
+ * person should know about them. False: there are no more.
  */
 bool sf_engine_remark(
 	const struct sf_engine *engine, unsigned source, unsigned number, char *text, size_t size);
 
-/* For sf_exporter_stats(): the destinations, in the order of the plan. */
+/*
+ * The exporter with the destinations, in the order of the plan: for sf_exporter_stats() and other
+ * calls that change nothing. It belongs to the engine.
+ */
 const struct sf_exporter *sf_engine_exporter(const struct sf_engine *engine);
 
 SF_END_PUBLIC

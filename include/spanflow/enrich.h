@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a record has beyond its packets: what a router would know of its addresses, and the
- * interfaces of the switch instead of those of this host. An enricher fills it in for each batch of
- * records, just before they are encoded (sf_exporter_options.enricher).
+ * Values of a record that come from elsewhere than its packets: what a router would know of the
+ * addresses, and the interfaces of the switch instead of those of this host. An enricher fills them
+ * in for each batch of records, just before the batch is encoded (sf_exporter_options.enricher).
  */
 #ifndef SPANFLOW_ENRICH_H
 #define SPANFLOW_ENRICH_H
@@ -15,10 +15,7 @@
 
 SF_BEGIN_PUBLIC
 
-/*
- * What an enricher gives. Records have the fields of what it gives,
- * and 0 in them for unknown values.
- */
+/* What an enricher gives. Records have the fields for it, with 0 for unknown values. */
 #define SF_EXTRA_AS            0x01
 #define SF_EXTRA_NEXT_HOP      0x02
 #define SF_EXTRA_BGP_NEXT_HOP  0x04
@@ -62,8 +59,8 @@ struct sf_extra {
 
 struct sf_enricher {
 	/*
-	 * Fills `extra` for `count` <= 64 records. What next_hop and bgp_next_hop point to is valid
-	 * until end(). Called by one thread at a time.
+	 * Fills in extra[0 … count-1] for `count` <= SF_BATCH_MAX records. What their pointers lead
+	 * to is valid until end(). One thread at a time calls begin() and then end().
 	 */
 	void (*begin)(
 		void *context, const struct sf_flow *flows, unsigned count, struct sf_extra *extra);
@@ -73,9 +70,9 @@ struct sf_enricher {
 	/* The facts on request that it reads: as sf_exporter_wants(). */
 	uint64_t wants;
 	/*
-	 * With SF_EXTRA_INTERFACES: the names of capture ports, as in
-	 * sf_exporter_options.interfaces, are lent to it before the first record; and it names
-	 * interfaces for options data: false past the last one.
+	 * With SF_EXTRA_INTERFACES. ports() is called before the first record, and lends a function
+	 * that tells numbers and names of capture ports, as sf_exporter_options.interfaces does.
+	 * interface() describes interface `slot`, 0, 1 …, for options data; false past the last.
 	 */
 	void (*ports)(void *context,
 		unsigned (*port)(void *of, unsigned slot, uint32_t *number, const char **name),

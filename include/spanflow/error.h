@@ -29,10 +29,13 @@ struct sf_error {
 	char text[512];
 };
 
-/* The words for a code alone. Thread-safe, static storage. */
+/* The words for a code alone. Static storage; any thread. */
 const char *sf_strerror(int code);
 
-/* Fills `error` (unless NULL) printf-like and returns `code`, so that `return sf_error_set(…)`. */
+/*
+ * Fills in `error`, unless it is NULL, with a text that is made as by printf(), cut to its size.
+ * Returns `code`, so that a caller can write `return sf_error_set(…)`. Any thread.
+ */
 int sf_error_set(struct sf_error *error, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An exporting process: takes flow records and sends or writes them to any number of
- * destinations, each with its own session, sequence numbers, templates and profile. All calls
- * come from one thread. It never fails as a whole because one destination does: what a
- * destination could not take is counted there by name.
+ * An exporting process (RFC 7011 §2): sends flow records to collectors and writes them to files.
+ * Each destination has its own session, sequence numbers, templates and profile. All calls come
+ * from one thread. A destination that fails does not disturb the others: the records that it could
+ * not take are counted there, by the name of the reason.
+ *
+ *	struct sf_text_options text = { .format = SF_TEXT_TABLE };
  *
  *	sf_exporter_new(&exporter, &options, &error);
  *	sf_exporter_add_collector(exporter, "ipfix://192.0.2.7:4739,rate=0", &error);
  *	sf_exporter_add_file(exporter, "flows.ipfix", &error);
- *	sf_exporter_add_text(exporter, &(struct sf_text_options){ .format = SF_TEXT_TABLE }, &error);
+ *	sf_exporter_add_text(exporter, &text, &error);
  *	… sf_exporter_put(exporter, flows, n); sf_exporter_tick(exporter, wall, clock); …
  *	sf_exporter_finish(exporter);
  *	sf_exporter_stats(exporter, i, &stats) for each destination
@@ -35,10 +37,10 @@ SF_BEGIN_PUBLIC
 struct sf_exporter;
 
 /*
- * How urgently a run is to end, asked for while a destination is waited for and before each
- * message. `level` returns 0: not at all; 1: no destination is waited for any more, and what would
- * have to wait is lost as `stopped`; 2: nothing is sent or written any more. It is called by
- * whoever calls the exporter and may be NULL: always 0.
+ * How urgently a run is to end. The exporter calls `level` while it waits for a destination and
+ * before each message, in the thread that called the exporter. It returns 0: not at all; 1: no
+ * destination is waited for any more, and records that would have to wait are lost as `stopped`; 2:
+ * nothing is sent or written any more. NULL: always 0.
  */
 struct sf_hurry {
 	unsigned (*level)(void *context);
@@ -56,8 +58,8 @@ struct sf_addresses {
 };
 
 /*
- * Looks up names while a run goes on, without keeping it. Collectors are known by their number, in
- * the order in which they are added.
+ * Looks up names while a run goes on, without making it wait: ask() starts a look-up, answer()
+ * fetches its result. Collectors are known by their number, in the order in which they are added.
  */
 struct sf_lookup {
 	void (*ask)(void *context, unsigned collector);
@@ -82,8 +84,7 @@ struct sf_chooser {
 };
 
 /*
- * Whether each collector gets every record. Files, text and
- * callbacks get every record in any case.
+ * Whether each collector gets every record. Files, text and callbacks get every record in any case.
  */
 enum sf_share {
 	SF_SHARE_NONE,      /* yes */
@@ -92,8 +93,8 @@ enum sf_share {
 };
 
 /*
- * What is folded: added up into coarser records, whose sums have every
- * packet and byte (sf_flow.folded).
+ * Which records are folded: added up into coarser ones, so that sums have every packet and octet
+ * (sf_flow.folded).
  */
 enum sf_fold_mode {
 	SF_FOLD_OFF,
@@ -162,8 +163,8 @@ struct sf_exporter_options {
 	const char *fields;
 	uint64_t queue_octets; /* most that waits for one destination, by default; 0: 256 MiB */
 	/*
-	 * Directory in which collectors of connections (tcp, tls) keep what they cannot send: it
-	 * survives the process. NULL: none.
+	 * Directory in which records are kept that collectors over TCP, TLS, DTLS and SCTP, or
+	 * Kafka, cannot take; they survive the process. NULL: none.
 	 */
 	const char *spool;
 	uint64_t spool_octets;   /* of each collector, at most; 0: 1 GiB */
@@ -174,14 +175,11 @@ struct sf_exporter_options {
 	 */
 	const struct sf_enricher *enricher;
 	/*
-	 * Which records all destinations get; NULL: all. Copied; its context is lent. What is not
-	 * chosen is counted as skipped: where.
+	 * Which records all destinations get; NULL: all. Copied; its context is lent. Records that
+	 * are not chosen are counted as skipped: where.
 	 */
 	const struct sf_chooser *chooser;
-	/*
-	 * Without `queued`: how long a collector of a connection is waited for
-	 * that has gone away; 0: a minute.
-	 */
+	/* without `queued`: how long a collector is waited for that has gone away; 0: a minute */
 	int64_t patience_ns;
 	/*
 	 * Makes a chooser of the value of a destination's option where=, for records of both
@@ -194,8 +192,7 @@ struct sf_exporter_options {
 	enum sf_share share;
 	uint32_t key; /* of the meter: SF_KEY_…, for options data; 0: SF_KEY_DEFAULT */
 	/*
-	 * Called for each file of sf_exporter_add_file() that is
-	 * complete. NULL: not called. Lent.
+	 * Called for each file of sf_exporter_add_file() that is complete. NULL: not called. Lent.
 	 */
 	const struct sf_file_hook *on_file;
 	/*
@@ -253,8 +250,9 @@ struct sf_destination_count {
 	X(stopped, "the run was to end at once, and the destination was not ready")
 
 struct sf_destination_stats {
-	const char *url;  /* as given; lent until the exporter is freed */
-	const char *kind; /* "ipfix", "netflow9", "netflow5", "file", "text", "callback" */
+	const char *url; /* as given; lent until the exporter is freed */
+	/* "ipfix", "netflow9", "netflow5", "kafka", "file", "text", "callback" */
+	const char *kind;
 	struct sf_destination_count offered; /* uniflows, or biflows with biflow=yes */
 	struct sf_destination_count sent;
 #define X(name, text) struct sf_destination_count skipped_##name;
@@ -289,7 +287,7 @@ struct sf_destination_stats {
 	int error;         /* the code of that, negative; 0: there is none */
 	bool gone;         /* takes nothing any more: the reader of a pipe has gone */
 	bool failing;      /* takes nothing now: nobody listens, there is no route, a full disk */
-	uint8_t protocol;  /* of its socket: IPPROTO_UDP or IPPROTO_TCP; 0: there is no socket */
+	uint8_t protocol;  /* of its socket: IPPROTO_UDP, _TCP or _SCTP; 0: there is no socket */
 	/* What has changed: it cannot be reached, it answers again. */
 	unsigned news_count;
 	char news[256]; /* the last one, in words */
@@ -309,22 +307,26 @@ SF_CHECKED static inline int sf_exporter_new(struct sf_exporter **exporter,
 	return sf_exporter_new_sized(exporter, options, sizeof(*options), error);
 }
 
-/* NULL is fine. Does not flush: call sf_exporter_finish() first. */
+/*
+ * Frees the exporter and its destinations. Records that wait are discarded: call
+ * sf_exporter_finish() before. NULL is fine.
+ */
 void sf_exporter_free(struct sf_exporter *exporter);
 
 /*
- * Adds a collector: "ipfix://host:port,option=value…"; the schemes are ipfix, ipfix+udp, tcp,
- * ipfix+tcp, tls, ipfix+tls, netflow9, netflow5. Resolves the name and connects now (SF_ERESOLVE,
- * -ECONNREFUSED …), unless options.late_collectors. Options, each checked (SF_EUSAGE names option,
- * value and what is allowed): biflow, rate, template-refresh, template-refresh-packets, options,
- * mtu, time, profile, fields, queue, source, dscp, retry, ca, cert, key, name, where.
+ * Adds a collector: "ipfix://host:port,option=value…". The schemes are ipfix, tcp, tls, dtls, sctp,
+ * netflow9, netflow5 and kafka. spanflow(1) describes them and their options under COLLECTORS.
+ * Resolves the name and connects now, unless options.late_collectors. Returns 0; SF_EUSAGE, with
+ * option, value and what is allowed in `error`; SF_ERESOLVE, -ECONNREFUSED or another code with its
+ * reason.
  */
 SF_CHECKED int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);
 
 /*
- * Host and port of a collector's URL. True: the host is a name, which has to be looked up. False:
- * it is an address, or the URL is wrong.
+ * Writes host and port of a collector's URL to buffers of these sizes. Returns true if the host is
+ * a name, which has to be looked up; false if it is an address, if the URL is wrong or of Kafka, or
+ * if a buffer is too small. Any thread.
  */
 bool sf_collector_is_named(
 	const char *url, char *host, size_t host_size, char *port, size_t port_size);
@@ -334,27 +336,27 @@ bool sf_collector_is_named(
  * time in its name ("%Y%m%d-%H%M.ipfix.zst", UTC) it is a series of files, each begun when the
  * exporter's clock gets there: the wall clock, or with `packet_clock` that of the packets. A file
  * of a series, and one that ends in .gz or .zst, has the name ".NAME.partial" until it is complete.
- * Options: biflow, queue, options, time, profile, fields, enrich, rotate, size, keep, keep-size.
+ * spanflow(1) describes the options under -w. Returns 0, or a negative code with its reason.
  */
 SF_CHECKED int sf_exporter_add_file(
 	struct sf_exporter *exporter, const char *path, struct sf_error *error);
 
 /*
- * Finds what sf_exporter_add_file() would refuse in path, options, fields and
- * conditions; makes and changes no file.
+ * Finds what sf_exporter_add_file() would refuse in path, options, fields and conditions, without
+ * making or changing a file. Returns 0, or a negative code with its reason.
  */
 SF_CHECKED int sf_exporter_check_file(
 	const struct sf_exporter *exporter, const char *path, struct sf_error *error);
 
 /*
- * After all destinations were added: SF_EUSAGE if a group of balance= or fail-over= has one
- * collector only. Thread: that which adds them.
+ * After all destinations were added: 0, or SF_EUSAGE if a group of balance= or fail-over= has only
+ * one collector.
  */
 SF_CHECKED int sf_exporter_check_groups(const struct sf_exporter *exporter, struct sf_error *error);
 
 /*
- * Length of the path in what sf_exporter_add_file() takes, in bytes: 9 of
- * "a,b.ipfix,biflow=yes". Any thread.
+ * Bytes of the path in the argument of sf_exporter_add_file(): 9 of "a,b.ipfix,biflow=yes". Any
+ * thread.
  */
 size_t sf_exporter_path_length(const char *path);
 
@@ -372,17 +374,18 @@ SF_CHECKED static inline int sf_exporter_add_text(
 }
 
 /*
- * Adds a function of the program as a destination: each record comes once, with both directions. It
- * returns how many records it took; the rest is lost to it as `queue`. `wants`: the facts on
- * request that it reads (sf_fact_find()), ored, and perhaps SF_WANTS_FLOW_ID; 0: none. The sink is
- * copied.
+ * Adds a function of the program as a destination: each record comes once, with both directions.
+ * The function returns how many records it took; the others are lost to it as `queue`. `wants`: the
+ * facts on request that the function reads (sf_fact_find()), ored, and perhaps SF_WANTS_FLOW_ID; 0:
+ * none. The sink is copied, its context is lent. Returns 0, -ENOMEM, or SF_EUSAGE if the exporter
+ * takes collected records.
  */
 SF_CHECKED int sf_exporter_add_callback(struct sf_exporter *exporter,
 	const struct sf_flow_sink *sink, uint64_t wants, struct sf_error *error);
 
 /*
- * What messages and statistics call the destination that was added last,
- * instead of its URL. 0 or -ENOMEM.
+ * Names the destination that was added last: messages and statistics use the name instead of the
+ * URL. The name is copied. Returns 0 or -ENOMEM.
  */
 SF_CHECKED int sf_exporter_name_last(
 	struct sf_exporter *exporter, const char *name, struct sf_error *error);
@@ -421,18 +424,21 @@ void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock)
  */
 int64_t sf_exporter_pump(struct sf_exporter *exporter, int64_t mono, bool ending);
 
-/* The descriptors that a pump waits for to be writable: fills at most `max`, returns how many. */
+/*
+ * The descriptors that sf_exporter_pump() wants to be writable: writes at most `max` of them to
+ * `fds`, and returns how many. They belong to the exporter, and may be others after each pump.
+ */
 unsigned sf_exporter_descriptors(const struct sf_exporter *exporter, int *fds, unsigned max);
 
 /*
- * Something waits for a destination that is worth waiting for. Not so: one that nobody listens at,
- * a full disk, a pipe that nobody has opened.
+ * True if records wait for a destination that can take them soon. Not counted are a collector that
+ * does not listen, a full disk, and a pipe that nobody has opened.
  */
 bool sf_exporter_waits(const struct sf_exporter *exporter);
 
 /*
- * Path `index` of the files that sf_exporter_reload() reads:
- * certificates and keys. NULL: past the end.
+ * Path `index`, from 0 on, of the files that sf_exporter_reload() reads: certificates and keys.
+ * NULL: past the end. Lent until the exporter is freed.
  */
 const char *sf_exporter_reads(const struct sf_exporter *exporter, unsigned index);
 
@@ -444,7 +450,10 @@ enum sf_exporter_makes {
 	SF_MAKES_AGAIN,     /* a file that sf_exporter_reload() opens again */
 };
 
-/* Directory `index` in which files are made while the run goes on. NULL: past the end. */
+/*
+ * Directory `index`, from 0 on, in which files are made while the run goes on, and in *makes which.
+ * NULL: past the end. Lent until the exporter is freed.
+ */
 const char *sf_exporter_writes(
 	const struct sf_exporter *exporter, unsigned index, enum sf_exporter_makes *makes);
 
@@ -462,8 +471,9 @@ SF_CHECKED int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error 
 void sf_exporter_announce(struct sf_exporter *exporter);
 
 /*
- * The metering process's counters for the reliability statistics of RFC 7011 §4.2 and §4.3: packets
- * that were not metered, records that its sink refused. Copied.
+ * Gives the exporter the metering process's counters, for the reliability statistics of RFC 7011
+ * §4.2 and §4.3: packets that were not metered, records that its sink refused. The ledger is
+ * copied.
  */
 void sf_exporter_metering(
 	struct sf_exporter *exporter, const struct sf_ledger *ledger, uint64_t dropped_by_capture);
@@ -475,7 +485,7 @@ void sf_exporter_metering(
  */
 void sf_exporter_finish(struct sf_exporter *exporter);
 
-/* Destinations in the order they were added; false past the end. */
+/* Copies the counters of destination `index`, in the order of adding; false: past the end. */
 bool sf_exporter_stats_sized(const struct sf_exporter *exporter, unsigned index,
 	struct sf_destination_stats *stats, size_t size);
 
@@ -487,22 +497,29 @@ static inline bool sf_exporter_stats(
 
 /*
  * What was offered or inherited and is not sent, skipped or lost: it waits in a queue, a message or
- * the spool. False: more has left than was offered, in some unit.
+ * the spool. False: more has left than was offered, in some unit. Any thread.
  */
 bool sf_destination_waiting(
 	const struct sf_destination_stats *stats, struct sf_destination_count *waiting);
 
 /*
- * Nothing waits but in the spool, as it must be after sf_exporter_finish(): offered + inherited =
- * sent + skipped + lost + spooled.
+ * True if nothing waits outside of the spool, as it must be after sf_exporter_finish(): offered +
+ * inherited = sent + skipped + lost + spooled. Any thread.
  */
 bool sf_destination_balanced(const struct sf_destination_stats *stats);
 
-/* The local address of collector `index`, to recognise own export traffic; false: no socket. */
+/*
+ * Both addresses of the socket of collector `index`, to recognise own export traffic. *size and
+ * *peer_size are the sizes of the buffers, then of the addresses. False: there is no socket, or a
+ * buffer is too small.
+ */
 bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned index,
 	struct sockaddr *address, unsigned *size, struct sockaddr *peer, unsigned *peer_size);
 
-/* Text for `spanflow list fields`, `spanflow list templates` and `spanflow list profiles`. */
+/*
+ * Write the text of `spanflow list fields`, `spanflow list templates` and `spanflow list profiles`
+ * to `stream`. Return 0, or -EIO if the stream has failed. Any thread that may use the stream.
+ */
 int sf_export_list_fields(FILE *stream);
 int sf_export_list_templates(FILE *stream);
 int sf_export_list_profiles(FILE *stream);

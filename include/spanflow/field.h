@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Information elements (RFC 7012, IANA "IPFIX Entities"): names, types, and values as text. The
- * one place that knows how a wire value of an element reads in JSON, CSV and tables, so that
- * `meter`, `show` and `collect` print alike.
+ * Information elements (RFC 7012, IANA "IPFIX Entities"): names, types, and values as text. All
+ * output in JSON, CSV and tables uses these functions, so `meter`, `show` and `collect` print the
+ * same value alike. Any thread may call them.
  */
 #ifndef SPANFLOW_FIELD_H
 #define SPANFLOW_FIELD_H
@@ -71,8 +71,8 @@ struct sf_element {
 };
 
 /*
- * The element, or NULL when it is not known. A reverse element (pen 29305) yields the forward
- * element's row. Static storage; any thread.
+ * The element with this number, or of this name; NULL: it is not known. A reverse element (pen
+ * 29305, RFC 5103) gives the row of the forward element. Static storage.
  */
 const struct sf_element *sf_element_find(uint32_t pen, uint16_t id);
 const struct sf_element *sf_element_find_name(const char *name);
@@ -86,21 +86,22 @@ struct sf_field_value {
 };
 
 /*
- * Writes the name: "octetDeltaCount", "reverseOctetDeltaCount", "ie500", "pen6871ie40". Returns
- * the length, always < size (size >= 64).
+ * Writes the name of an element to `text`: "octetDeltaCount", "reverseOctetDeltaCount"; of unknown
+ * ones "ie500", "pen6871ie40". `size` is 64 or more. Returns the length, which is less than `size`.
  */
 size_t sf_field_name(uint32_t pen, uint16_t id, char *text, size_t size);
 
 /*
- * Writes the value as JSON: numbers bare, times as "2005-07-06T10:47:29.123Z" (digits as the type
- * has), addresses and MACs as strings, octets as hex, ill-formed UTF-8 replaced. A length the type
- * does not allow is written as hex octets. A basicList (RFC 6313) becomes an array of its values,
- * or an object that names its semantic: {"noneOf":[80]}. Returns the length; truncates at size,
- * lists behind a value.
+ * Writes the value to `text` as JSON: numbers bare, times as "2005-07-06T10:47:29.123Z" with as
+ * many digits as the type has (RFC 7011 §6.1), addresses as strings, octets in hexadecimal digits;
+ * ill-formed UTF-8 is replaced. A value whose length the type does not allow is written as octets.
+ * A basicList (RFC 6313) becomes an array of its values, or an object that names its semantic:
+ * {"noneOf":[80]}. Returns the length. What does not fit into `size` is cut off; a list is cut
+ * behind a value.
  */
 size_t sf_field_json(const struct sf_field_value *value, char *text, size_t size);
 
-/* The same without quotes (CSV quotes again where needed); lists as 80,443 or noneOf(80,443). */
+/* The same without quotes, for CSV and tables; lists as 80,443 or noneOf(80,443). */
 size_t sf_field_text(const struct sf_field_value *value, char *text, size_t size);
 
 SF_END_PUBLIC

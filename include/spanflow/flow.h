@@ -21,7 +21,7 @@ enum sf_end_reason {
 	SF_END_RESOURCES = 5,
 };
 
-/* `has` of a flow: what it has of what not all flows have */
+/* `has` of a flow: which of the properties it has that not all flows have */
 #define SF_HAS_MAC        0x01 /* this, MPLS and FLOW_LABEL: gathered on request */
 #define SF_HAS_MPLS       0x02
 #define SF_HAS_VLAN       0x04 /* vlan is the outer tag's VLAN id */
@@ -144,8 +144,9 @@ static inline bool sf_flow_has_icmp_type(const struct sf_flow *flow)
  *	…
  *	const uint8_t *mac = sf_flow_fact(flow, options.facts, 0, &length);
  *
- * sf_flow_fact() returns the value of direction d: a number in host order of 1, 2, 4 or 8 bytes, or
- * octets in wire order; NULL if the record does not have the fact.
+ * sf_flow_fact() returns the value of direction d, lent for as long as the record, and its bytes in
+ * *length: a number in host order of 1, 2, 4 or 8 bytes, or octets in wire order; NULL if the
+ * record does not have the fact. Any thread.
  */
 uint64_t sf_fact_find(const char *name);
 const void *sf_flow_fact(const struct sf_flow *flow, uint64_t fact, unsigned d, size_t *length);

@@ -132,7 +132,7 @@ struct sf_ethertypes {
 	uint64_t others;
 };
 
-/* Adds frames of a type. */
+/* Adds `frames` frames of a type. Any thread that may change `ethertypes`. */
 void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t frames);
 
 /* Why a hello of TLS, or of TLS in QUIC, was not read. */
@@ -187,14 +187,10 @@ struct sf_ledger {
 	uint64_t fragments_crowded;     /* datagrams given up early: too many at a time */
 	/* frames that count as two packets: the outer and the inner one (--tunnel both) */
 	uint64_t twice;
-	/*
-	 * fragments that wait for their first one now: they are metered,
-	 * or left out, when it is decided
-	 */
+	/* fragments that wait for their first one now, and are neither metered nor left out yet */
 	uint64_t fragments_waiting;
 	/*
-	 * nDPI: flows that it has read packets of; it named; it cannot name; given
-	 * up, because there were too many
+	 * nDPI: flows whose packets it has read; named; without a name; given up for want of room
 	 */
 	uint64_t classified_flows, classified_answered, classified_unknown, classified_crowded;
 	struct sf_hellos hellos;   /* that readers of payload looked at */
@@ -231,16 +227,16 @@ void sf_meter_free(struct sf_meter *meter);
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point);
 
-/* Counts `count` frames that the caller left out before metering, under their reason. */
+/* Counts `count` frames that the caller has left out, under their reason. The meter's thread. */
 void sf_meter_ignore(struct sf_meter *meter, enum sf_ignored reason, uint64_t count);
 
 /*
- * Emits records whose timeout lies at or before `now` (ns since 1970, never decreasing). Does a
- * bounded amount of work; returns true when there is more to do for this `now`.
+ * Gives the sink the records whose timeout lies at or before `now` (ns since 1970, never
+ * decreasing). Does a bounded amount of work; returns true if there is more to do for this `now`.
  */
 bool sf_meter_age(struct sf_meter *meter, int64_t now);
 
-/* Emits everything: timed-out flows with their reason, the others as SF_END_FORCED. */
+/* Gives the sink all flows: timed-out ones with that reason, the others as SF_END_FORCED. */
 void sf_meter_finish(struct sf_meter *meter, int64_t now);
 
 /* Copies the counters, which are consistent with each other. The meter's own thread. */
@@ -251,19 +247,21 @@ static inline void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *led
 	sf_meter_ledger_sized(meter, ledger, sizeof(*ledger));
 }
 
-/* Adds `other` to `sum`, which begins as zeros with unsupported_link ~0. */
+/* Adds `other` to `sum`, which begins as zeros with unsupported_link ~0. Any thread. */
 void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other);
 
-/* True if the two equations above hold and no packet is in two records. */
+/*
+ * True if the two equations of struct sf_ledger hold and no packet is in two records. Any thread.
+ */
 bool sf_ledger_balanced(const struct sf_ledger *ledger);
 
 /*
- * True if sf_ledger_balanced() holds and no flow and no packet is left in a table: so at the end of
- * a whole run.
+ * True if sf_ledger_balanced() holds and no flow and no packet is left in a table, as after
+ * sf_meter_finish(). Any thread.
  */
 bool sf_ledger_closed(const struct sf_ledger *ledger);
 
-/* IANA-style name of a reason, as in the statistics: "nonIp". Static storage. */
+/* The name of a reason, as in the statistics: "nonIp". Static storage; any thread. */
 const char *sf_ignored_name(enum sf_ignored reason);
 
 SF_END_PUBLIC

@@ -5,7 +5,8 @@
  * engine (engine.h) runs it.
  *
  *	struct sf_plan_source source = { 0 };
- *	struct sf_plan_destination collector = { .kind = SF_TO_COLLECTOR, .url = "ipfix://192.0.2.7" };
+ *	struct sf_plan_destination collector = {
+ *		.kind = SF_TO_COLLECTOR, .url = "ipfix://192.0.2.7" };
  *	struct sf_plan plan = { .sources = &source, .source_count = 1,
  *		.destinations = &collector, .destination_count = 1 };
  *
@@ -103,8 +104,8 @@ struct sf_plan {
 	int64_t dedup_window_ns;     /* 0: 10 ms */
 	struct sf_sampling sampling; /* which packets are metered; zeros: all */
 	/*
-	 * packets get the time stamps of switches that are no further
-	 * from the driver's; 0: they do not
+	 * packets get the time stamps of switches that differ from the driver's by this much at
+	 * most; 0: they keep the driver's
 	 */
 	int64_t switch_time_ns;
 	struct sf_tunnel_options tunnels; /* which are opened; zeros: those of remote mirrors */
@@ -160,7 +161,7 @@ struct sf_plan {
 SF_CHECKED int sf_plan_source_parse(
 	struct sf_plan_source *source, const char *text, struct sf_error *error);
 
-/* Frees what sf_plan_source_parse() has allocated. */
+/* Frees what sf_plan_source_parse() has allocated, not the structure itself. Any thread. */
 void sf_plan_source_free(struct sf_plan_source *source);
 
 /*
@@ -172,7 +173,8 @@ SF_CHECKED int sf_plan_source_open(struct sf_capture **capture, const struct sf_
 
 /*
  * Which tunnels are opened in packets of a source: those of `tunnels`, and, if the source is a
- * socket, the one that the mirror sends. 0, or SF_EUSAGE with what to do in `error`.
+ * socket, the one that the mirror sends. Any thread. Returns 0, or SF_EUSAGE with what to do in
+ * `error`.
  */
 SF_CHECKED int sf_plan_source_tunnels(struct sf_tunnel_options *result,
 	const struct sf_plan_source *source, const struct sf_tunnel_options *tunnels,
@@ -180,7 +182,7 @@ SF_CHECKED int sf_plan_source_tunnels(struct sf_tunnel_options *result,
 
 /*
  * The facts on request that no meter of the plan gathers, as bits of sf_exporter_wants(): those of
- * tunnels, if none is opened. 0, or SF_EUSAGE with what to do in `error`.
+ * tunnels, if none is opened. Any thread. Returns 0, or SF_EUSAGE with what to do in `error`.
  */
 SF_CHECKED int sf_plan_absent_facts(
 	uint64_t *absent, const struct sf_plan *plan, struct sf_error *error);
@@ -197,8 +199,7 @@ enum sf_plan_part {
 };
 
 /*
- * What it takes to go from one plan to another, for one part. The
- * largest value of its members counts.
+ * What it takes to go from one plan to another, for one part: the largest value of its members.
  */
 enum sf_plan_change {
 	SF_PLAN_SAME,
@@ -220,7 +221,7 @@ struct sf_plan_difference {
 /*
  * Compares two plans part by part. Sources are the same one if their `text` is the same; so are
  * destinations, by kind and target (a URL or path without its options). Fills at most `max`
- * differences and returns how many there are; parts without a difference are the same.
+ * differences and returns how many there are; parts without a difference are the same. Any thread.
  */
 unsigned sf_plan_compare(const struct sf_plan *from, const struct sf_plan *to,
 	struct sf_plan_difference *differences, unsigned max);

@@ -21,12 +21,12 @@ SF_BEGIN_PUBLIC
 enum sf_sampling_kind {
 	SF_SAMPLE_ALL = 0,   /* every packet */
 	SF_SAMPLE_COUNT = 1, /* `take` packets in a row of each `of` */
-	SF_SAMPLE_TIME =
-		2, /* what comes in the first `take` ns of each `of` ns, by the packets' times */
+	/* packets of the first `take` ns of each `of` ns, by their own times */
+	SF_SAMPLE_TIME = 2,
 	SF_SAMPLE_RANDOM = 3,  /* `take` at random places of each `of` */
 	SF_SAMPLE_UNIFORM = 4, /* each packet with the probability take / of */
-	SF_SAMPLE_HASH =
-		6, /* if the hash of its bytes lies in the first take / of of its range (BOB) */
+	/* packets whose hash (BOB, RFC 5475 §6.2.4.1) lies in the first take / of of its range */
+	SF_SAMPLE_HASH = 6,
 };
 
 struct sf_sampling {
@@ -44,12 +44,12 @@ SF_CHECKED int sf_sampling_parse(
 	struct sf_sampling *sampling, const char *text, struct sf_error *error);
 
 /*
- * One packet of how many is taken; 1: all; 0: that is no whole number,
- * or not known in advance (time).
+ * One packet of how many is taken; 1: all are taken; 0: the rate is no whole number, or not known
+ * in advance (SF_SAMPLE_TIME). Any thread.
  */
 uint32_t sf_sampling_interval(const struct sf_sampling *sampling);
 
-/* SF_SAMPLE_HASH: hashes from 0 to this are taken, of 2^32. */
+/* SF_SAMPLE_HASH: of hashes of 32 bits, packets with those from 0 to this are taken. Any thread. */
 uint32_t sf_sampling_hash_last(const struct sf_sampling *sampling);
 
 SF_END_PUBLIC

@@ -5,6 +5,8 @@
  *
  *	struct sf_tunnel_options tunnels = { .mode[SF_TUNNEL_GRE] = SF_TUNNEL_INNER };
  *	struct sf_meter_options options = { …, .tunnels = &tunnels };
+ *
+ * Any thread may call the functions.
  */
 #ifndef SPANFLOW_TUNNEL_H
 #define SPANFLOW_TUNNEL_H
@@ -88,15 +90,15 @@ const char *sf_tunnel_text(enum sf_tunnel_kind kind);
 enum sf_tunnel_mirrors sf_tunnel_mirrors(enum sf_tunnel_kind kind);
 
 /*
- * True if UDP carries tunnels of this kind, so that it may have
- * other ports than the assigned ones.
+ * True if UDP carries tunnels of this kind, so that it may have other ports than the assigned ones.
  */
 bool sf_tunnel_has_port(enum sf_tunnel_kind kind);
 
 /*
- * Changes `options` as --tunnel says in words: "inner" for all kinds that are not mirrors always,
- * "gre=inner,vxlan=outer" for these kinds. And adds a UDP port: "vxlan=8473". 0, or SF_EUSAGE with
- * the reason in `error`, and some of the words done.
+ * sf_tunnel_options_add() changes `options` as --tunnel does: "inner" is for all kinds that are not
+ * mirrors always, "gre=inner,vxlan=outer" for these kinds. sf_tunnel_options_add_port() adds a UDP
+ * port: "vxlan=8473". Both return 0, or SF_EUSAGE with the reason in `error`; `options` may have
+ * changed in part then.
  */
 SF_CHECKED int sf_tunnel_options_add(
 	struct sf_tunnel_options *options, const char *text, struct sf_error *error);

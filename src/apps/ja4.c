@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * JA4 of client hellos, as FoxIO has published it (the one method of
- * that family that is free to use):
+ * JA4 of client hellos, as FoxIO has published it (the one method of that family that is free to
+ * use):
  *
  *	t13d1516h2_8daaf6152771_e5627efa2ab1
- *	│└┤│└┤└┤└┤ │            └ SHA-256 of the extensions in order of number, without server name and ALPN,
- *	│ ││ │ │ │ │              and of the signature algorithms as sent: 12 digits
+ *	│└┤│└┤└┤└┤ │            └ SHA-256 of the extensions in order of number, without server
+ *	│ ││ │ │ │ │              name and ALPN, and of the signature algorithms as sent: 12 digits
  *	│ ││ │ │ │ └ SHA-256 of the ciphers in order of number: 12 digits
  *	│ ││ │ │ └ first and last character of the first protocol of ALPN, 00 without it
  *	│ ││ │ └ number of extensions
@@ -14,8 +14,8 @@
  *	│ └ version
  *	└ t TCP, q QUIC
  *
- * Values of GREASE (RFC 8701) do not count. Of lists with more than LIST_MAX
- * values the first ones are taken.
+ * Values of GREASE (RFC 8701) do not count. Of lists with more than LIST_MAX values the first ones
+ * are taken.
  */
 #include "apps/hello.h"
 #include "base/sha256.h"

@@ -254,7 +254,8 @@ char *sf_answer_table_footer(const struct sf_answer_table *table, char *p)
 	}
 	if (totals->estimated)
 		p += sprintf(p,
-			"~ more than %u different values: an estimate (HyperLogLog), right to 0.8 %%\n",
+			"~ more than %u different values: an estimate (HyperLogLog), right to 0.8 "
+			"%%\n",
 			SF_DISTINCT_EXACT);
 	if (totals->unspread)
 		p += sprintf(p, "%" PRIu64 " flows last too long for their bins to be spread\n",

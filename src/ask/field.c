@@ -411,13 +411,14 @@ static int take_field(
 
 	if (!row)
 		return sf_error_set(error, SF_EUSAGE,
-			"'%s': the flows of a meter do not have it; spanflow list fields names what they have",
+			"'%s': the flows of a meter do not have it; spanflow list fields names "
+			"what they have",
 			name);
 	if (row->when & SF_WHEN_EXTRA)
 		return sf_error_set(error, SF_EUSAGE,
-			"'%s': of what --enrich and --interface-map add, the conditions of a meter can use AS "
-			"numbers, countries and interface numbers: write the records to a file (-w FILE) "
-			"and ask that: spanflow show FILE --where ...",
+			"'%s': of what --enrich and --interface-map add, the conditions of a meter "
+			"can use AS numbers, countries and interface numbers: write the records to "
+			"a file (-w FILE) and ask that: spanflow show FILE --where ...",
 			name);
 	if (row->when & SF_WHEN_UPTIME)
 		return sf_error_set(error, SF_EUSAGE,
@@ -426,7 +427,8 @@ static int take_field(
 			name);
 	if (row->facts & SF_FACT_SET(tunnel) && !(mode & SF_ASK_TUNNELS))
 		return sf_error_set(error, SF_EUSAGE,
-			"'%s': no tunnel is opened, so no flow has it: it needs --tunnel inner or both",
+			"'%s': no tunnel is opened, so no flow has it: it needs --tunnel inner or "
+			"both",
 			name);
 	if (field->reverse && !row->each)
 		return sf_error_set(error, SF_EUSAGE,
@@ -443,7 +445,8 @@ static int take_field(
 static int of_records(const char *name, struct sf_error *error)
 {
 	return sf_error_set(error, SF_EUSAGE,
-		"'%s': only records that were collected have it: spanflow show --where, spanflow collect --where",
+		"'%s': only records that were collected have it: spanflow show --where, spanflow "
+		"collect --where",
 		name);
 }
 

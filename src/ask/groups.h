@@ -20,8 +20,8 @@
  *	src/24, dst/24/48   a network of that many bits, of IPv4 and of IPv6 (without: 64)
  *	pair                both addresses, in no order
  *	host, port, as, country, mac, if
- *	                    of either side: a row counts for the sender's and for the receiver's, once if
- *	                    they are the same
+ *	                    of either side: a row counts for the sender's and for the receiver's,
+ *	                    once if they are the same
  *	src as, dst country, in if ...
  *	                    the same of one side
  *	server, service     address and port of the side that answered; see key.c
@@ -31,8 +31,7 @@
  * sent and received are seen from the first of these keys that is there, otherwise from the sender.
  *
  * Sums: flows, packets, bytes, duration, first, last, distinct(KEY), sum(FIELD), min(FIELD),
- * max(FIELD), avg(FIELD), bpp, bps, pps, sent, received, ratio, span,
- * interval, jitter.
+ * max(FIELD), avg(FIELD), bpp, bps, pps, sent, received, ratio, span, interval, jitter.
  *
  * One thread per object; objects of several threads are merged. No I/O, no clock.
  */

@@ -91,9 +91,9 @@ static int unknown(const char *name, struct sf_error *error)
 		return sf_error_set(
 			error, SF_EUSAGE, "there is no sum '%s'; did you mean '%s'?", name, near);
 	return sf_error_set(error, SF_EUSAGE,
-		"there is no sum '%s': flows, packets, bytes, duration, first, last, "
+		"there is no sum '%s' (allowed: flows, packets, bytes, duration, first, last, "
 		"distinct(FIELD), sum(FIELD), min(FIELD), max(FIELD), avg(FIELD), bpp, bps, pps, "
-		"sent, received, ratio, span, interval and jitter are",
+		"sent, received, ratio, span, interval, jitter)",
 		name);
 }
 

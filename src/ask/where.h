@@ -24,8 +24,8 @@
  *	             has FIELD                    the record has it
  *	             tcp|udp|icmp|… [condition]   as in pcap-filter: tcp dst port 80
  *	             ipv4|ipv6|any
- *	VALUES       [= != < > <= >= ~ !~ contains] VALUE, or in [VALUE, …], or in FILE; of addresses also
- *	             private (base/local.h: RFC 1918 and its like)
+ *	VALUES       [= != < > <= >= ~ !~ contains] VALUE, or in [VALUE, …], or in FILE; of
+ *	             addresses also private (base/local.h: RFC 1918 and its like)
  *
  * ~ takes regular expressions: regex.h.
  *

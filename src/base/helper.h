@@ -4,7 +4,8 @@
  * (docs/design.md §10). Example, in a driver that finds that its interface came back:
  *
  *	if (options->helper)
- *		result = options->helper->prepare(options->helper, "eth1", SF_ETHTOOL_MERGING, &outcome);
+ *		result = options->helper->prepare(
+ *			options->helper, "eth1", SF_ETHTOOL_MERGING, &outcome);
  *	else
  *		sf_ethtool_prepare(&saved, &netdev, SF_ETHTOOL_MERGING, &outcome);
  *

@@ -60,9 +60,9 @@ int sf_sampling_parse(struct sf_sampling *sampling, const char *text, struct sf_
 		return 0;
 	}
 	return sf_error_set(error, SF_EUSAGE,
-		"'%s' is no sampling (allowed: count:N, random:N, uniform:N, hash:N for one packet of N, "
-		"with K/N for K of N; time:SPAN/PERIOD such as time:10ms/1s, "
-		"from 0.001ms to 4294.967295s in steps of 0.001ms)",
+		"'%s' is no sampling (allowed: count:N, random:N, uniform:N, hash:N for one packet "
+		"of N, with K/N for K of N; time:SPAN/PERIOD such as time:10ms/1s, from 0.001ms to "
+		"4294.967295s in steps of 0.001ms)",
 		text);
 }
 

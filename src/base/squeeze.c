@@ -90,8 +90,8 @@ static int start(struct sf_squeeze *pack, struct sf_error *error)
 	default:
 		if (pack->compression == SF_GZIP || pack->compression == SF_ZSTD)
 			return sf_error_set(error, SF_EUNSUPPORTED,
-				"this build of spanflow has no %s (write a plain file, or rebuild with the "
-				"library's development files installed)",
+				"this build of spanflow has no %s (write a plain file, or rebuild "
+				"with the library's development files installed)",
 				pack->compression == SF_GZIP ? "zlib" : "libzstd");
 		return sf_error_set(error, SF_EUSAGE,
 			"files are written plain, with gzip (.gz) or with zstd (.zst), not with %s",

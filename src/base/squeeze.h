@@ -4,7 +4,7 @@
  *
  *	sf_squeeze_new(&pack, SF_ZSTD, &error);
  *	sf_squeeze_run(pack, bytes, length, SF_SQUEEZE_MORE, &buffer);	any number of times
- *	sf_squeeze_run(pack, NULL, 0, SF_SQUEEZE_FLUSH, &buffer);		all so far can be decompressed
+ *	sf_squeeze_run(pack, NULL, 0, SF_SQUEEZE_FLUSH, &buffer);	all so far is readable
  *	sf_squeeze_run(pack, NULL, 0, SF_SQUEEZE_END, &buffer);
  *	sf_squeeze_free(pack);
  */

@@ -44,4 +44,12 @@ enum {
 
 extern const struct sf_url_option sf_url_options[SF_URL_OPTIONS];
 
+/*
+ * The comma where the options of a path begin: the first one with "name=" behind it, because a path
+ * may have other commas. NULL: there are no options. Any thread.
+ *
+ *	sf_url_options_of("a,b.ipfix,biflow=yes")	",biflow=yes"
+ */
+const char *sf_url_options_of(const char *path);
+
 #endif

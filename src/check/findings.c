@@ -67,8 +67,8 @@ static void judge_traffic(struct report *report)
 			ADVICE(f, "the capture is empty");
 		else if (mirror->host.socket)
 			ADVICE(f,
-				"check that the mirror sends to %s, and that no firewall stops it: nft "
-				"list ruleset, security groups of a cloud",
+				"check that the mirror sends to %s, and that no firewall stops it: "
+				"nft list ruleset, security groups of a cloud",
 				mirror->host.name);
 		else
 			ADVICE(f,
@@ -133,8 +133,8 @@ static void judge_socket(struct report *report)
 	if (mirror->unopened)
 		ADVICE(f,
 			"%" PRIu64
-			" packets are not of the kind that is expected at %s: something else "
-			"is sent there, which meter leaves out as notMirrored, or its kind is another "
+			" packets are not of the kind that is expected at %s: something else is "
+			"sent there, which meter leaves out as notMirrored, or its kind is another "
 			"one: add ,kind=geneve or what the mirror sends",
 			mirror->unopened, mirror->host.name);
 }

@@ -91,8 +91,8 @@ struct sf_mirror {
 	struct sf_tunnels tunnels; /* kinds that are recognised: all */
 	struct sf_tunnels opened;  /* of a socket: what is seen is inside of these; else: none */
 	uint64_t unopened;         /* of a socket: packets that are no mirror's */
-	uint32_t ids
-		[SF_MIRROR_IDS]; /* sessions or VNIs of the mirrors whose frames came, the first ones */
+	/* sessions or VNIs of the mirrors whose frames came, the first ones */
+	uint32_t ids[SF_MIRROR_IDS];
 	unsigned id_count;
 	bool more_ids;
 	uint64_t encapsulated[SF_TUNNEL_COUNT];

@@ -3,15 +3,14 @@
  * A classifier: a library that names the application of a flow from its first packets. nDPI lies
  * behind struct sf_classifier, in a module that is loaded when a run asks for it (base/module.h).
  *
- *	classifier = sf_classifier_load(&error);		before privileges are given up
- *	work = classifier->open();				for each worker
- *	classifier->begin(work, state);				state: classifier->state_bytes of memory
- *	classifier->packet(work, state, ip, length, time, &application);	for each packet with payload
- *	classifier->end(work, state);				frees what the library keeps for the flow
+ *	classifier = sf_classifier_load(&error);	before privileges are given up
+ *	work = classifier->open();			for each worker
+ *	classifier->begin(work, state);			state: classifier->state_bytes of memory
+ *	classifier->packet(work, state, ip, length, time, &app);	each packet with payload
+ *	classifier->end(work, state);			frees what the library keeps for the flow
  *	classifier->close(work);
  *
- * Which flows are shown to a classifier, with how many packets and how much
- * memory, is decided by flows.h.
+ * flows.h decides which flows are shown to a classifier, with how many packets and how much memory.
  */
 #ifndef SPANFLOW_CLASSIFY_CLASSIFY_H
 #define SPANFLOW_CLASSIFY_CLASSIFY_H

@@ -107,11 +107,12 @@ const char *sf_asked_contradiction(const struct sf_options *options)
 	if (options->top && options->bottom)
 		return "--top and --bottom contradict each other";
 	if ((options->top || options->bottom) && !options->by && !options->every_ns)
-		return options->top
-			       ? "--top chooses among groups: --by FIELDS or --every TIME makes them"
-			       : "--bottom chooses among groups: --by FIELDS or --every TIME makes them";
+		return options->top ? "--top chooses among groups: --by FIELDS or --every TIME "
+				      "makes groups"
+				    : "--bottom chooses among groups: --by FIELDS or --every TIME "
+				      "makes groups";
 	if (options->baseline && (!options->where || !strstr(options->where, "baseline")))
-		return "--baseline needs --where with 'ip in baseline': otherwise it is not looked at";
+		return "--baseline needs --where with 'ip in baseline': nothing else reads it";
 	if (options->spread && !options->every_ns)
 		return "--spread needs --every TIME: it spreads flows over bins of time";
 	if (!groups && (options->sort || options->columns))

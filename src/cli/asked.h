@@ -39,19 +39,18 @@ unsigned sf_asked_flow(
 	struct sf_asked *asked, const struct sf_flow *flow, const struct sf_collected *record);
 
 /*
- * Prints the groups, and gives them to an exporter of collected records; NULL: there is none. 0, or a negative
- * error of the stream.
+ * Prints the groups, and puts them into `exporter`, which takes collected records; NULL: the groups
+ * are printed only. Returns 0, or a negative error of the stream.
  */
 int sf_asked_answer(struct sf_asked *asked, FILE *stream, struct sf_exporter *exporter);
 
-/*
- * Compiles --where alone; without it *where is NULL. `mode`: SF_ASK_… . 0 or an error.
- */
+/* Compiles --where alone; without it *where is NULL. `mode`: SF_ASK_… . 0 or an error. */
 int sf_asked_where(struct sf_where **where, const struct sf_options *options, unsigned mode,
 	struct sf_error *error);
 
 /*
- * Makes a chooser of conditions; without any it is zeros. `option`: what messages begin with, or NULL.
+ * Makes a chooser of the conditions in `text`; with NULL all members of the chooser are 0.
+ * `option`: how messages begin, such as "--where"; or NULL.
  */
 int sf_asked_chooser(struct sf_chooser *chooser, const struct sf_options *options,
 	const char *option, const char *text, unsigned mode, struct sf_error *error);

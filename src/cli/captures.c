@@ -25,7 +25,7 @@ int sf_captures_open(struct sf_captures *captures, const struct sf_options *opti
 	return sf_enrich_new(&captures->enrich, &enrich, error);
 }
 
-/* The time as an option has it, 0 for never, as the meter takes it; 0 is the default then. */
+/* From the option, where 0 is never, to the meter, where 0 is the default. */
 static int64_t timeout(int64_t ns, int64_t initial)
 {
 	return ns == initial ? 0 : ns ? ns : SF_TIMEOUT_NEVER;
@@ -47,7 +47,7 @@ struct sf_gather_metering sf_captures_metering(
 	};
 }
 
-/* What the options give to flows of captures: SF_ASK_… */
+/* What the options add to flows of captures: SF_ASK_… */
 static unsigned given(const struct sf_captures *captures, const struct sf_options *options)
 {
 	unsigned mode = captures->enrich ? SF_ASK_GIVES(UINT16_MAX) : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How show, ask and report meter the captures that they read: as the options say, with the fields they ask for. */
+/* Capture files of show, ask and report: metered by options, with the facts that are wanted. */
 #ifndef SPANFLOW_CLI_CAPTURES_H
 #define SPANFLOW_CLI_CAPTURES_H
 
@@ -13,7 +13,7 @@ struct sf_captures {
 	struct sf_enrich *enrich;
 };
 
-/* Opens the sources of --enrich and its like, if there are any; with `local`, --local-net alone is one. */
+/* Opens what --enrich and its like name; `local`: also --local-net alone. 0 or an error. */
 int sf_captures_open(struct sf_captures *captures, const struct sf_options *options, bool local,
 	struct sf_error *error);
 
@@ -21,7 +21,7 @@ int sf_captures_open(struct sf_captures *captures, const struct sf_options *opti
 struct sf_gather_metering sf_captures_metering(
 	const struct sf_captures *captures, const struct sf_options *options);
 
-/* Tells which of the elements no record had that the collector has read, and what captures need for it. */
+/* Tells which wanted elements no record had, and which options make captures have them. */
 void sf_captures_tell(const struct sf_captures *captures, const struct sf_collector *collector,
 	const struct sf_options *options);
 

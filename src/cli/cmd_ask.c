@@ -25,8 +25,8 @@ static int list_recipes(void)
 		print_named(recipe->name, recipe->question, 14);
 	putchar('\n');
 	sf_wrap(stdout,
-		"'spanflow ask NAME FILE...' answers one. 'spanflow ask NAME --print' says what it looks "
-		"at, and what it finds wrongly.",
+		"'spanflow ask NAME FILE...' answers a question. 'spanflow ask NAME --print' tells "
+		"how it is answered, and when the answer is wrong.",
 		0, 0);
 	putchar('\n');
 	return sf_exit_printed();
@@ -37,8 +37,9 @@ static int list_fields(void)
 	const char *name, *help;
 
 	sf_wrap(stdout,
-		"Fields of --where, --by and distinct(); besides these, any information element of IANA by "
-		"its name (octetDeltaCount), with reverse for the answer's (reverseOctetDeltaCount):\n\n",
+		"Fields of --where, --by and distinct(). Besides these, any information element of "
+		"IANA by its name (octetDeltaCount); for the other direction with the prefix "
+		"reverse (reverseOctetDeltaCount):\n\n",
 		0, 0);
 	for (unsigned i = 0; (name = sf_ask_field_name(i, &help)) != NULL; i++)
 		print_named(name, help, 12);
@@ -51,7 +52,7 @@ static void print_option(const char *name, const char *value)
 		printf(" \\\n    --%s '%s'", name, value);
 }
 
-/* What the recipe and the command line are together. */
+/* Prints recipe and command line together as one command. */
 static int print_command(const struct sf_recipe *recipe, const struct sf_options *options)
 {
 	printf("%s\n\nspanflow show FILE...%s%s", recipe->question,
@@ -77,7 +78,7 @@ static void fill(const char **option, const char *value)
 		*option = value;
 }
 
-/* A condition of the command line narrows that of the recipe. NULL: no memory. */
+/* Conditions of the recipe and of the command line, both to be met. NULL: no memory. */
 static char *both(const char *recipe, const char *line)
 {
 	char *text;
@@ -87,7 +88,7 @@ static char *both(const char *recipe, const char *line)
 	return asprintf(&text, "(%s) and (%s)", recipe, line) < 0 ? NULL : text;
 }
 
-/* What the command line says replaces the recipe's, but for conditions. */
+/* Takes the recipe's options that the command line does not give, but for conditions: both(). */
 static void follow(struct sf_options *options, const struct sf_recipe *recipe)
 {
 	fill(&options->by, recipe->by);
@@ -135,16 +136,15 @@ int sf_cmd_ask(struct sf_options *options)
 	if (options->list_fields)
 		return list_fields();
 	if (operands.count == 0) {
-		sf_complain(
-			"ask needs the name of a question and files: spanflow ask talkers flows.ipfix; "
-			"spanflow ask --list names the questions");
+		sf_complain("ask needs the name of a question and files: spanflow ask talkers "
+			    "flows.ipfix; 'spanflow ask --list' names the questions");
 		return SF_EXIT_USAGE;
 	}
 	recipe = sf_recipe_find(operands.items[0], &error);
 	if (!recipe && access(operands.items[0], F_OK) == 0) {
 		sf_complain(
-			"'%s' is a file or a directory, and a question stands before it: spanflow ask talkers %s; spanflow "
-			"ask --list names the questions",
+			"'%s' is a file or a directory, and the name of a question comes first: "
+			"spanflow ask talkers %s; 'spanflow ask --list' names the questions",
 			operands.items[0], operands.items[0]);
 		return SF_EXIT_USAGE;
 	}

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spanflow check: watches a source for some seconds, or reads capture files, and tells whether it
- * is a healthy mirror port. check/observe.h shows the packets to the diagnosis, check/findings.c draws
- * the conclusions, and this file prints them.
+ * spanflow check: is a source a healthy mirror port? check/observe.h examines the packets,
+ * check/findings.c draws the conclusions, and this file prints them.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -222,7 +221,8 @@ int sf_cmd_check(struct sf_options *options)
 	if ((options->interfaces.count == 1) == (options->files.count > 0) ||
 		options->operands.count) {
 		free(mirror);
-		sf_complain("check looks at one source (-i SOURCE) or at capture files (-r FILE)");
+		sf_complain(
+			"nothing to check: give one source, -i SOURCE, or capture files, -r FILE");
 		return SF_EXIT_USAGE;
 	}
 	/* the interface's settings stay as they are: check reports them */

@@ -32,20 +32,20 @@ static const char *live_option(const struct sf_options *options)
 							: NULL;
 }
 
-/* What a page cannot have, or NULL. */
+/* Why the options do not fit a page, or NULL. */
 static const char *page_contradiction(const struct sf_options *options)
 {
 	if (options->output != SF_OUTPUT_HTML)
 		return NULL;
 	if (isatty(STDOUT_FILENO))
-		return "the page of -o html is not for a terminal: write it to a file with > page.html";
+		return "-o html: a page is not for a terminal: write it to a file with > page.html";
 	return options->fields
 		       ? "--fields is for records: the page of -o html has its own; for another "
 			 "destination write fields=LIST after a comma"
 		       : NULL;
 }
 
-/* What contradicts itself, or NULL. */
+/* Why the options contradict each other, or NULL. */
 static const char *contradiction(const struct sf_options *options)
 {
 	bool files = options->files.count > 0, live = options->interfaces.count > 0;

@@ -179,7 +179,7 @@ static int make_page(const struct sf_options *options)
 	return whole ? SF_EXIT_OK : SF_EXIT_FAILED;
 }
 
-/* What contradicts itself, or NULL. */
+/* Why the options contradict each other, or NULL. */
 static const char *contradiction(const struct sf_options *options)
 {
 	const bool printed = is_printed(options);

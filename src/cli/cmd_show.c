@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * spanflow show: flows from files, and sums of them. Signals are looked at after each record and each file; one
- * that ends the run interrupts a wait for input too. One that comes in the instant before that wait
- * is seen when input comes, or with the next signal.
- */
+/* spanflow show: flows of files, and sums. Looks for signals after each record and file. */
 #include "cli/captures.h"
 #include "cli/collected.h"
 #include "cli/command.h"
@@ -89,7 +85,7 @@ static bool read_files(struct sf_collected_sink *sink, const struct sf_options *
 	return whole && !others.problem[0];
 }
 
-/* Output that failed is the reason even when its buffer let the files be read to their end. */
+/* Why the run ended: failed output comes first, even if its buffer let all files be read. */
 static const char *end_of_run(const struct sf_collected_sink *sink)
 {
 	if (sink->out.failure || sink->out.lost)
@@ -97,7 +93,7 @@ static const char *end_of_run(const struct sf_collected_sink *sink)
 	return sf_signal_stop ? sf_signal_name(sf_signal_stop) : "eof";
 }
 
-/* What is told of captures, and which fields of them are asked for. An exit status. */
+/* Opens what captures are metered with, and finds the fields that are asked for. An exit status. */
 static int open_captures(struct sf_captures *captures, const struct sf_collected_sink *sink,
 	const struct sf_options *options)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What options make of the outputs of decoded records (receive/outputs.h), and what is said about them. */
+/* Outputs of decoded records (receive/outputs.h) as the options ask, and messages about them. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static void after(void *context)
 		sink->between(sink);
 }
 
-/* A template whose records will be missing. */
+/* Tells of a template that was refused: its records will be missing. */
 static void refused(void *context, const char *exporter, const char *text)
 {
 	struct sf_collected_sink *sink = context;
@@ -129,14 +129,14 @@ static int files_open(struct sf_exporter **exporter, struct sf_collected_sink *s
 	return result ? result : add_files(*exporter, files, error);
 }
 
-/* What contradicts itself, or NULL. */
+/* Why the options contradict each other, or NULL. */
 static const char *contradiction(const struct sf_options *options)
 {
 	if (options->show_options && options->output != SF_OUTPUT_JSON)
 		return "--options needs -o json: options records are not flows";
 	if (options->show_options && options->fields)
-		return "--options prints records as they were sent, and --fields chooses among fields of "
-		       "flows: leave one of them out";
+		return "--options prints records as they were sent, and --fields chooses among "
+		       "fields of flows: leave one of them out";
 	if (options->fail.count && !options->where)
 		return "--fail needs --where: it takes what does not meet it";
 	if (sf_asked_contradiction(options))
@@ -174,7 +174,7 @@ static int outputs_open(struct sf_collected_sink *sink, const struct sf_options 
 	bool prints = output != SF_OUTPUT_NONE && !outputs_options.json && !groups;
 	int result = sf_outputs_init(&sink->out, &outputs_options, error);
 
-	/* a table without rows or an empty file would look like an answer; scripts want statistics */
+	/* none can be read: an empty table would look like an answer; scripts want statistics */
 	if (result == 0 && options->stats != SF_STATS_JSON)
 		result = sf_gather_check(options->operands.items, options->operands.count, error);
 	if (result == 0 && (prints || options->pass.count || (options->write.count && !groups)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Outputs of decoded records for `show` and `collect`, as the options ask for them, and the statistics
- * at the end.
+ * The outputs of decoded records for `show` and `collect`, as the options ask for them, and the
+ * statistics at the end.
  */
 #ifndef SPANFLOW_CLI_COLLECTED_H
 #define SPANFLOW_CLI_COLLECTED_H

@@ -25,39 +25,39 @@ const struct sf_command sf_commands[] = {
 			"DNS traffic of a tap with two ports, one JSON object per record\nspanflow "
 			"meter -i eth1+eth2 -f 'udp port 53' -o json" },
 		sf_cmd_meter },
-	{ "show", SF_SHOW, "FILE...", "flows of captures and of files, sums and tops",
-		"Prints the flow records of IPFIX files (RFC 5655), of any exporter, plain or "
-		"compressed with gzip, zstd, xz or bzip2; of capture files, which are metered on the way; and of "
-		"directories of both; - is standard input. With --where only those that meet "
-		"conditions, with --by, --sum, --top and --every sums of them. A damaged or cut-off "
-		"file gives what can be read of it, and exit status 1.",
+	{ "show", SF_SHOW, "FILE... [OPTION]...", "flows of captures and of files, sums and tops",
+		"Prints flow records. FILE is an IPFIX file (RFC 5655) of any exporter, plain or "
+		"compressed with gzip, zstd, xz or bzip2; a capture file, whose packets are "
+		"metered; a directory of both; or - for standard input. --where chooses records by "
+		"conditions; --by, --every, --sum and --top print sums of records instead. Of a "
+		"damaged or cut-off file what can be read is printed; the exit status is 1 then.",
 		{ "The flows of a file as a table\nspanflow show flows.ipfix",
 			"Much data in few packets over port 53\nspanflow show flows.ipfix --where "
 			"'port 53 and packets < 20 and bytes > 100k'",
 			"Who talks to whom the most, in a directory of captures\nspanflow show "
 			"captures/ --by src,dst --top 10",
-			"Bytes per hour as CSV\nspanflow show flows.ipfix --every 1h --sum bytes -o "
-			"csv" },
+			"Bytes per hour as CSV\nspanflow show flows.ipfix --every 1h --sum bytes "
+			"-o csv" },
 		sf_cmd_show },
-	{ "ask", SF_QUESTION, "NAME FILE...",
+	{ "ask", SF_QUESTION, "NAME FILE... [OPTION]...",
 		"questions with a name: top talkers, scans, DNS tunnels",
-		"Answers a question about the flows of IPFIX files, capture files and directories of "
-		"both. --list names the questions; --print shows one as options of spanflow show, "
-		"what it finds wrongly and what it misses. Options of the command line replace "
-		"those of the question, and --where narrows it.",
+		"Answers a question about the flows of IPFIX files, capture files and directories "
+		"of both. --list names the questions. --print tells which options of spanflow show "
+		"a question stands for, what it finds wrongly and what it misses. Options of the "
+		"command line replace those of the question; --where adds conditions.",
 		{ "The questions\nspanflow ask --list",
 			"The hosts that send the most\nspanflow ask talkers captures/",
 			"DNS tunnels of today\nspanflow ask dns-tunnels flows/ --where 'start >= "
 			"today'",
-			"Hosts that were not there last week\nspanflow ask new this-week/ --baseline "
-			"last-week/" },
+			"Hosts that were not there last week\nspanflow ask new this-week/ "
+			"--baseline last-week/" },
 		sf_cmd_ask, questions, true },
-	{ "report", SF_REPORT, "FILE... -o report.html", "flows as a page of charts for a browser",
-		"Writes one HTML page from IPFIX files, capture files (which are metered on the way) and "
-		"directories of both; - is standard input. The page has charts, tables and the flows "
-		"themselves; what is chosen in one of them filters all others. It needs a browser, no "
-		"server and no network. Up to 200,000 flows are on it as they are, more are added up. "
-		"What cannot be read is named, and the exit status is 1.",
+	{ "report", SF_REPORT, "FILE... -o report.html [OPTION]...", "flows as a page of charts",
+		"Writes one HTML page about the flows of IPFIX files, capture files and "
+		"directories of both; - is standard input. The page has charts, tables and the "
+		"flows themselves; a choice in one of them filters all others. It needs a browser, "
+		"no server and no network. It has up to 200,000 single flows; further ones are "
+		"added up. A file that cannot be read is named, and the exit status is 1 then.",
 		{ "A page from a directory of captures\nspanflow report captures/ -o report.html",
 			"Only web traffic, with a title\nspanflow report flows.ipfix --where 'port "
 			"443' --title 'Web' -o web.html",
@@ -66,12 +66,12 @@ const struct sf_command sf_commands[] = {
 			"For a screen on the wall, new each minute\nspanflow report /var/flows "
 			"--refresh 1m -o /srv/www/flows.html" },
 		sf_cmd_report },
-	{ "collect", SF_COLLECT, "[-l udp://HOST:PORT]...",
+	{ "collect", SF_COLLECT, "[-l udp://HOST:PORT]... [OPTION]...",
 		"a small collector for NetFlow v5, v9 and IPFIX",
-		"Receives flow records over UDP or TCP and prints them or writes them to an IPFIX file. "
-		"Templates are kept per exporter and observation domain; gaps in sequence numbers, "
-		"data without their template and malformed messages are counted. It ends with "
-		"SIGINT or SIGTERM, or as the options say.",
+		"Receives flow records over UDP, TCP, TLS, DTLS or SCTP and prints them or writes "
+		"them to an IPFIX file. Templates are kept per exporter and observation domain; "
+		"gaps in sequence numbers, data without their template and malformed messages are "
+		"counted. The run ends with SIGINT or SIGTERM, or as the options say.",
 		{ "Print what arrives on port 4739\nspanflow collect",
 			"NetFlow on port 2055, one JSON object per record\nspanflow collect -l "
 			"udp://[::]:2055 -o json",
@@ -95,8 +95,8 @@ const struct sf_command sf_commands[] = {
 		sf_cmd_check },
 	{ "list", SF_LIST, "drivers | fields | templates | profiles", "what this build can do",
 		"Lists the capture drivers (which are built, which would run here, and why not), "
-		"the fields of flow records, the templates they are exported with, or the profiles of "
-		"collectors.",
+		"the fields of flow records, the templates they are exported with, or the profiles "
+		"of collectors.",
 		{ "Capture drivers, and why one does not run here\nspanflow list drivers",
 			"Fields of flow records\nspanflow list fields",
 			"Templates that collectors get\nspanflow list templates",

@@ -35,13 +35,14 @@ static int unknown_command(const char *name)
 		sf_complain("'%s' is a question: spanflow ask %s FILE...", name, name);
 	else if (access(name, F_OK) == 0)
 		sf_complain(
-			"'%s' is a file or a directory, and a subcommand stands before it: spanflow show %s, spanflow "
-			"ask talkers %s; 'spanflow --help' lists them",
+			"'%s' is a file or a directory, and a subcommand comes first: spanflow "
+			"show %s, spanflow ask talkers %s; 'spanflow --help' lists the subcommands",
 			name, name, name);
 	else if (near)
 		sf_complain("unknown subcommand '%s': did you mean %s?", name, near);
 	else
-		sf_complain("unknown subcommand '%s': 'spanflow --help' lists them", name);
+		sf_complain(
+			"unknown subcommand '%s': 'spanflow --help' lists the subcommands", name);
 	return SF_EXIT_USAGE;
 }
 

@@ -41,12 +41,12 @@ const char *sf_output_contradiction(const struct sf_options *options)
 			 has_standard_output(&options->pass) + has_standard_output(&options->fail);
 
 	if (files > 1)
-		return "-w -, --pass - and --fail - all want standard output: give the others a file";
+		return "-w -, --pass - and --fail - exclude each other: give all but one a file";
 	if (files && sf_output_form(options) != SF_OUTPUT_NONE)
 		return has_standard_output(&options->write)
 			       ? "-w - and -o both want standard output: give -w a file"
-			       : "--pass - and --fail - want standard output: give them a file, or print "
-				 "nothing: -o none";
+			       : "--pass - and --fail - want standard output: give them a file, or "
+				 "print nothing: -o none";
 	if (options->on_file && !options->write.count)
 		return "--on-file: needs an output file: -w FILE";
 	if (options->local_time && sf_output_form(options) != SF_OUTPUT_TABLE)

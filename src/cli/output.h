@@ -25,8 +25,8 @@ unsigned sf_output_width(void);
 struct sf_text_options sf_output_text_options(const struct sf_options *options);
 
 /*
- * A collector or file of -e and -w with the option biflow=yes of --biflow, unless it has such an option of
- * its own. The caller frees it; NULL: no memory.
+ * The URL of -e or -w with biflow=yes added if --biflow was given, unless the URL has an option
+ * biflow= of its own. The caller frees the result; NULL: no memory.
  */
 char *sf_output_url(const char *text, bool biflow);
 
@@ -35,7 +35,7 @@ struct sf_spawner;
 /* Says which commands of --on-file have failed since the last call. */
 void sf_tell_commands(struct sf_spawner *spawner);
 
-/* Waits for the commands of --on-file, `ns` at most (0: until they end) and until a further signal. */
+/* Waits for the commands of --on-file: `ns` at most (0: no limit), until a further signal. */
 void sf_finish_commands(struct sf_spawner *spawner, int64_t ns);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The page of `meter -o html`, and what stands on it of the run; `report` has its own in cmd_report.c. */
+/* The page of `meter -o html`, with notes about the run; cmd_report.c makes that of `report`. */
 #ifndef SPANFLOW_CLI_PAGE_H
 #define SPANFLOW_CLI_PAGE_H
 
@@ -20,7 +20,7 @@ struct sf_paging {
 	bool failed; /* no memory for a row */
 };
 
-/* Makes a page that the records of a run come to; sf_tap_file() is to be one of its destinations. */
+/* Makes a page, and the tap to fill it: sf_tap_file() has to be a destination of the run. */
 int sf_paging_open(
 	struct sf_paging *paging, const struct sf_options *options, struct sf_error *error);
 

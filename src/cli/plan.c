@@ -140,7 +140,8 @@ static int check_share(const struct sf_options *options, struct sf_error *error)
 		return sf_error_set(
 			error, SF_EUSAGE, "--balance and --fail-over exclude each other");
 	if ((options->balance || options->fail_over) && options->collectors.count < 2)
-		return sf_error_set(error, SF_EUSAGE, "%s: needs two collectors or more: -e", name);
+		return sf_error_set(
+			error, SF_EUSAGE, "%s: needs two or more collectors: -e URL -e URL", name);
 	return 0;
 }
 
@@ -199,8 +200,8 @@ int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *option
 	};
 	if (options->spool && !has_connection(&options->collectors))
 		return sf_error_set(error, SF_EUSAGE,
-			"--spool: is for collectors over TCP, TLS, DTLS and SCTP and for Kafka: -e "
-			"tcp://HOST:PORT, tls://…, dtls://…, sctp://… or kafka://BROKER:PORT/TOPIC");
+			"--spool is for collectors tcp://, tls://, dtls://, sctp:// and kafka://: "
+			"name one with -e");
 	err = check_share(options, error);
 	err = err ? err : make_sources(made, options, error);
 	return err ? err : make_destinations(made, options, page, error);

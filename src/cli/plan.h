@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The plan of a run (spanflow/plan.h) from the options of the command line and the configuration file.
+ * Makes the plan of a run (spanflow/plan.h) of command line and configuration file.
  *
- *	sf_made_plan_init(&made, options, &error);
+ *	sf_made_plan_init(&made, options, NULL, &error);
  *	… made.plan …
  *	sf_made_plan_fini(&made);
  */
@@ -21,7 +21,11 @@ struct sf_made_plan {
 	char **urls; /* of collectors and files; as many as destinations, some of them NULL */
 };
 
-/* `page`: a further file, for -o html; NULL: none. 0, or SF_EUSAGE or -ENOMEM with the reason in `error`; sf_made_plan_fini() in any case. */
+/*
+ * Fills in the plan, which points into `options`. `page`: a file that is a further destination, for
+ * -o html; NULL: none. Returns 0, or SF_EUSAGE or -ENOMEM with the reason in `error`. Either way
+ * the caller calls sf_made_plan_fini().
+ */
 int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *options, const char *page,
 	struct sf_error *error);
 void sf_made_plan_fini(struct sf_made_plan *made);

@@ -138,7 +138,8 @@ static void text_frames(
 	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
 		left_out += ledger->ignored[i];
 	sf_counters_text(set,
-		"frames   {frames}: {metered.packets} packet{s} metered ({metered.octets} byte{s}), ",
+		"frames   {frames}: {metered.packets} packet{s} metered ({metered.octets} "
+		"byte{s}), ",
 		stream);
 	fprintf(stream, "%" PRIu64 " left out", left_out);
 	text_ignored(ledger, stream);

@@ -59,7 +59,7 @@ static int open_enrich(struct sf_run *run, struct sf_error *error)
 	return sf_enrich_new(&run->enrich, &enrich, error);
 }
 
-/* Files that are read again stay readable: their directories, because a new file may take the name. */
+/* Keeps directories readable of files that SIGHUP reads: a new file may take the name. */
 static void keep_readable(struct sf_run *run)
 {
 	const struct sf_exporter *exporter = sf_engine_exporter(run->engine);
@@ -138,8 +138,8 @@ static void obey_signals(void *context)
 		sf_signal_hangup = 0;
 		sf_progress_clear(&run->progress);
 		sf_complain(
-			"SIGHUP: reading the files of --enrich and --interface-map again; a new configuration or "
-			"other output files take a restart");
+			"SIGHUP: reading the files of --enrich and --interface-map again; a new "
+			"configuration or other output files take a restart");
 		sf_enrich_reload(run->enrich);
 	} else if (sf_signal_hangup) {
 		sf_progress_clear(&run->progress);
@@ -248,10 +248,7 @@ static void close_run(struct sf_run *run)
 			monitor, monitor);
 }
 
-/*
- * Steps the engine. Between two steps the loop sleeps until the engine has something to do, a signal
- * comes, or somebody asks for metrics.
- */
+/* Steps the engine; sleeps until it has work, a signal comes, or a client asks for metrics. */
 static void meter(struct sf_run *run)
 {
 	obey_signals(run); /* one may have come before the loop was watched */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spanflow meter as a person sees it: the plan of the options goes to an engine (spanflow/engine.h), which
- * this file's thread steps; signals become orders to the engine, and what the engine has to tell
- * becomes lines on standard error, statistics, metrics and messages to the service manager.
+ * spanflow meter: makes a plan of the options, gives it to an engine (spanflow/engine.h) and steps
+ * the engine. Signals become orders to the engine. Events of the engine become lines on standard
+ * error, statistics, metrics and messages to the service manager.
  *
  *	status = sf_run(&options);
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the metrics of a metering run show. Thread: the main thread's, which may ask the exporter. */
+/* The values in the metrics of a metering run. Thread: the main one, which uses the exporter. */
 #include <stdlib.h>
 
 #include "cli/command.h"

@@ -116,8 +116,8 @@ static int read_key(const char *path, uint8_t key[KEY_SIZE], struct sf_error *er
 		memcpy(key, text, KEY_SIZE);
 	else if (!read_hex(text, (size_t)n, key))
 		return sf_error_set(error, SF_EUSAGE,
-			"anonymize=cryptopan:%s: a key is 32 bytes, or 64 hexadecimal digits (such as "
-			"'openssl rand -hex 32' prints)",
+			"anonymize=cryptopan:%s: a key is 32 bytes, or 64 hexadecimal digits (such "
+			"as 'openssl rand -hex 32' prints)",
 			path);
 	explicit_bzero(text, sizeof(text));
 	return 0;
@@ -134,8 +134,8 @@ static int start_cryptopan(
 	anonymizer->tls = sf_tls_load(error);
 	if (!anonymizer->tls)
 		return sf_error_set(error, SF_EUNSUPPORTED,
-			"anonymize=cryptopan: its AES is OpenSSL's, and this build has none (install "
-			"libssl-dev, then build anew), or its module does not load");
+			"anonymize=cryptopan: its AES is OpenSSL's, and this build has none "
+			"(install libssl-dev, then build anew), or its module does not load");
 	anonymizer->aes = anonymizer->tls->aes_new(key);
 	if (anonymizer->aes)
 		anonymizer->tls->aes_encrypt(

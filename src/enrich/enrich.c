@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/url_option.h"
 #include "enrich/internal.h"
 #include "enrich/load.h"
 
@@ -83,19 +84,19 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 			tables->map->rule_count[SF_MAP_INGRESS] +
 				tables->map->rule_count[SF_MAP_EGRESS] +
 				tables->map->rule_count[SF_MAP_DIRECTION],
-			more ? "; conditions of which no rule had the kind at the start, such as MAC "
+			more ? "; conditions of a kind that no rule had at the start, such as MAC "
 			       "addresses, take a restart"
 			     : "");
 	} else if (!is_fib(source)) {
 		/*
-		 * templates have fields for the facts that were
-		 * known at the start, and no others
+		 * templates have fields for the facts that were known at the start, and no others
 		 */
 		more = routes->gives & source->what & ~enrich->enricher.gives;
 		snprintf(text, size, "%s: %s: %zu IPv4 and %zu IPv6 prefixes, %zu KiB%s",
 			source->path, read, routes->ipv4_count, routes->ipv6_count,
 			routes->memory >> 10,
-			more ? "; it tells more kinds of facts than at the start: those take a restart"
+			more ? "; it tells more kinds of facts than at the start, which take a "
+			       "restart"
 			     : "");
 	}
 }
@@ -267,10 +268,16 @@ static const struct {
 	{ "country", SF_EXTRA_COUNTRY },
 };
 
-/* "as+country" */
-static int read_what(uint32_t *what, const char *source, const char *text, struct sf_error *error)
+/* ",what=as+country" */
+static int read_what(uint32_t *what, const char *source, const char *option, struct sf_error *error)
 {
+	const char *text = option + strcspn(option, "=");
+
+	if (strncmp(option, ",what=", 6) != 0)
+		return sf_error_set(error, SF_EUSAGE, "%s: unknown option '%.*s' (allowed: what)",
+			source, (int)(text - option - 1), option + 1);
 	*what = 0;
+	text++;
 	do {
 		size_t length = strcspn(text, "+"), i = 0;
 
@@ -290,17 +297,17 @@ static int read_what(uint32_t *what, const char *source, const char *text, struc
 
 static int read_source(struct sf_enrich_source *source, const char *text, struct sf_error *error)
 {
-	const char *option = strstr(text, ",what=");
+	bool fib = strcmp(text, "fib") == 0 || strncmp(text, "fib,", 4) == 0;
+	const char *option = fib ? strchr(text, ',') : sf_url_options_of(text);
 	size_t length = option ? (size_t)(option - text) : strlen(text);
 
 	source->what = UINT32_MAX;
 	if (length == 0)
 		return sf_error_set(error, SF_EUSAGE, "'%s' names no file", text);
-	source->path = strncmp(text, "fib", length) == 0 && length == 3 ? strdup("")
-									: strndup(text, length);
+	source->path = fib ? strdup("") : strndup(text, length);
 	if (!source->path)
 		return sf_error_set(error, -ENOMEM, "no memory for %s", text);
-	return option ? read_what(&source->what, text, option + 6, error) : 0;
+	return option ? read_what(&source->what, text, option, error) : 0;
 }
 
 /* What a source tells. The kernel may get routes with a next hop later. */

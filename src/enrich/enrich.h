@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a router would know of a flow, and an exporter does not: AS numbers, next hops, prefix
- * lengths, countries, the interfaces of the switch, the direction. They come from files and from
- * the kernel's routes, and are put beside the records for each batch, just before it is encoded
- * (spanflow/enrich.h).
+ * lengths, countries, the interfaces of the switch, the direction. These values come from files and
+ * from the kernel's routes, and are put beside the records of a batch just before the batch is
+ * encoded (spanflow/enrich.h).
  *
  *	struct sf_enrich *enrich;
  *	const char *sources[] = { "table.txt", "country.mmdb,what=country", "fib" };
- *	struct sf_enrich_options options = { .sources = sources, .source_count = 3, .map = "map.txt" };
+ *	struct sf_enrich_options options = {
+ *		.sources = sources, .source_count = 3, .map = "map.txt" };
  *
  *	sf_enrich_new(&enrich, &options, &error);	reads all of them
  *	exporter_options.enricher = sf_enrich_enricher(enrich);
@@ -20,8 +21,8 @@
  * Of several sources the first one that knows a fact gives it.
  *
  * Tables are exchanged while records are looked up: `tables` is one atomic pointer, and `batches`
- * is odd while a batch is worked on. Who exchanged the pointer waits until that batch has ended,
- * and frees what it replaced (docs/design.md §2, "Shared words").
+ * is odd while a batch is worked on. The thread that exchanged the pointer waits until that batch
+ * has ended, and frees the old tables (docs/design.md §2, "Shared words").
  */
 #ifndef SPANFLOW_ENRICH_ENRICH_H
 #define SPANFLOW_ENRICH_ENRICH_H

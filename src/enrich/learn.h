@@ -33,8 +33,7 @@ int sf_learn_init(struct sf_learn *learn);
 void sf_learn_add(struct sf_learn *learn, const uint8_t *mac, uint32_t interface, int64_t seen_ns);
 
 /*
- * The interface behind which the address was seen at most
- * SF_LEARN_AGE_NS before `now_ns`; 0: none.
+ * The interface behind which the address was seen at most SF_LEARN_AGE_NS before `now_ns`; 0: none.
  */
 uint32_t sf_learn_find(const struct sf_learn *learn, const uint8_t *mac, int64_t now_ns);
 

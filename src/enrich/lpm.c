@@ -19,6 +19,10 @@
 #define IPV4_BITS 18 /* that index the table; then 6 at a time: 24, 30, 36 */
 #define IPV6_BITS 20 /* 26, 32, … 128 */
 
+/* With few prefixes the nodes stay in the cache, and a large table would only take time to make. */
+#define FEW      4096
+#define FEW_BITS 8 /* of both families: 14, 20, … 32, … 128 */
+
 #define HUGE ((size_t)2 << 20)
 
 #define VALUE UINT32_C(0x80000000) /* an entry of the table is a value, not the number of a node */
@@ -108,8 +112,7 @@ static size_t sort(struct sf_lpm_prefix *prefixes, size_t count)
 /* ---------------------------------------------------------------- building */
 
 /*
- * Room for `count` more elements behind *used; returns the number
- * of the first one, or UINT32_MAX.
+ * Room for `count` more elements behind *used; returns the number of the first one, or UINT32_MAX.
  */
 static uint32_t grow(void **array, size_t size, uint32_t *used, uint32_t *max, uint32_t count)
 {
@@ -273,10 +276,10 @@ static int make_family(
 		return 0;
 	if (count > SF_LPM_PREFIXES_MAX)
 		return -E2BIG;
-	family->bits = bits;
 	count = sort(prefixes, count);
-	family->table = allocate(sizeof(*family->table) << bits);
-	slots = calloc((size_t)1 << bits, sizeof(*slots));
+	family->bits = count <= FEW ? FEW_BITS : bits;
+	family->table = allocate(sizeof(*family->table) << family->bits);
+	slots = calloc((size_t)1 << family->bits, sizeof(*slots));
 	made = family->table && slots && make_table(family, prefixes, (uint32_t)count, slots);
 	free(slots);
 	made = made &&

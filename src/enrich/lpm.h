@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Longest-prefix match for IPv4 and IPv6 addresses: a multibit trie of compressed nodes. Each
- * family has a table that the first 18 (IPv4) or 20 (IPv6) bits index, and below it nodes that look
- * at 6 bits each. A node has no pointers: two words of 64 bits say which of its slots have a child
- * and where another value begins, and counting bits gives the place in two arrays (the structure of
- * Asai and Ohara, "Poptrie", 2015). A look-up reads one word of the table and one node for each 6
- * bits.
+ * family has a table that the first 18 (IPv4) or 20 (IPv6) bits index, or the first 8 if there are
+ * few prefixes, and below it nodes that look at 6 bits each. A node has no pointers: two words of
+ * 64 bits say which of its slots have a child and where another value begins, and counting bits
+ * gives the place in two arrays (the structure of Asai and Ohara, "Poptrie", 2015). A look-up reads
+ * one word of the table and one node for each 6 bits.
  *
  *	struct sf_lpm_prefix prefixes[] = {
  *		sf_lpm_prefix4(0x0a000000, 8, 1),	10.0.0.0/8      has the value 1
@@ -16,8 +16,9 @@
  *							give 0
  *	sf_lpm_free(lpm);
  *
- * Memory (docs/enrich.md): a table of 1 and of 4 MiB, 24 bytes per node, 4 bytes per run of slots
- * with the same value. A finished object does not change, and any number of threads may read it.
+ * Memory (docs/enrich.md): a table of 1 MiB (IPv4) and 4 MiB (IPv6), or of 1 KiB with few prefixes;
+ * 24 bytes per node, 4 bytes per run of slots with the same value. A finished object does not
+ * change, and any number of threads may read it.
  */
 #ifndef SPANFLOW_ENRICH_LPM_H
 #define SPANFLOW_ENRICH_LPM_H
@@ -58,8 +59,7 @@ int sf_lpm_new(struct sf_lpm **lpm, struct sf_lpm_prefix *ipv4, size_t ipv4_coun
 void sf_lpm_free(struct sf_lpm *lpm);
 
 /*
- * The values of the longest prefixes that match; 0: none does.
- * Fastest with 32 or more addresses.
+ * The values of the longest prefixes that match; 0: none does. Fastest with 32 or more addresses.
  */
 void sf_lpm_find(const struct sf_lpm *lpm, bool ipv6, const struct sf_lpm_address *addresses,
 	uint32_t *values, unsigned count);

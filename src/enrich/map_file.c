@@ -282,8 +282,7 @@ static int read_conditions(
 /* ---------------------------------------------------------------- lines */
 
 /*
- * Adds a rule. Room for SF_MAP_RULES_MAX rules is allocated with
- * the first one; it takes 140 KiB.
+ * Adds a rule. Room for SF_MAP_RULES_MAX rules is allocated with the first one; it takes 140 KiB.
  */
 static int add_rule(const struct line *line, enum sf_map_what what, const struct sf_map_rule *rule)
 {

@@ -123,8 +123,7 @@ static bool read_control(struct section *section, size_t *at, struct value *valu
 }
 
 /*
- * The value at *at, through a pointer if there is one; *at moves
- * behind control bytes or pointer.
+ * The value at *at, through a pointer if there is one; *at moves behind control bytes or pointer.
  */
 static bool read_value(struct section *section, size_t *at, struct value *value, bool *pointed)
 {
@@ -456,8 +455,8 @@ int sf_load_mmdb(struct sf_draft *draft, const char *path, const uint8_t *file, 
 
 	if (!read_metadata(&tree, file, size))
 		return sf_error_set(error, SF_ECORRUPT,
-			"%s: neither text, nor an MRT dump, nor a MaxMind DB file that is whole (it "
-			"has no metadata that fit it)",
+			"%s: neither text, nor an MRT dump, nor a MaxMind DB file that is whole "
+			"(it has no metadata that fit it)",
 			path);
 	tree.memo = calloc(MEMO, sizeof(*tree.memo));
 	route = tree.memo ? walk(&tree, 0, 0) : ABORT;

@@ -78,8 +78,7 @@ int sf_draft_init(struct sf_draft *draft);
 void sf_draft_fini(struct sf_draft *draft);
 
 /*
- * The number of the route with these facts, the same for equal
- * ones; 0: nothing is known; -ENOMEM.
+ * The number of the route with these facts, the same for equal ones; 0: nothing is known; -ENOMEM.
  */
 int64_t sf_draft_route(struct sf_draft *draft, const struct sf_route_facts *facts);
 

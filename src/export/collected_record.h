@@ -27,9 +27,9 @@ struct sf_collected_record {
 };
 
 /*
- * The fields of the collected record, then its origin. NetFlow v9 has options records without a
- * scope, which IPFIX has not: the origin comes first then and is the scope, as such options are
- * those of the whole exporter. `from` has to live as long as the record is used.
+ * Fills in the fields of the collected record, then its origin. Options records of NetFlow v9 may
+ * have no scope, which IPFIX does not allow: then the origin comes first and is the scope, because
+ * such options are those of the whole exporter. `from` has to live as long as the record is used.
  */
 void sf_collected_record_fill(struct sf_collected_record *record, const struct sf_collected *from);
 

@@ -53,8 +53,7 @@ static void name_spool(const struct sf_url *parsed, char *name, size_t size)
 }
 
 /*
- * The spool of a collector is a directory that is named after it.
- * *disk stays NULL without a spool.
+ * The spool of a collector is a directory that is named after it. *disk stays NULL without a spool.
  */
 static int open_spool(struct sf_exporter *exporter, const struct sf_url *parsed,
 	struct sf_disk **disk, struct sf_spool_options *spool, struct sf_error *error)
@@ -97,8 +96,8 @@ static int make_sctp(
 
 	if (parsed->mtu && (!parsed->udp_port || parsed->mtu < SCTP_LEAST_MTU))
 		return sf_error_set(error, SF_EUSAGE,
-			"%s: mtu=%u is for SCTP over UDP (udp=PORT), %d or more: the kernel's SCTP finds it "
-			"itself",
+			"%s: mtu=%u is for SCTP over UDP (udp=PORT) and %d or more: the kernel's "
+			"SCTP finds the MTU itself",
 			parsed->target, parsed->mtu, SCTP_LEAST_MTU);
 	return sf_sctp_connection_new(link, &options, error);
 }
@@ -109,7 +108,8 @@ static int make_link(
 {
 	if (parsed->lz4 && parsed->transport != SF_URL_TCP)
 		return sf_error_set(error, SF_EUSAGE,
-			"%s: compress= is for tcp://: what TLS, DTLS and SCTP carry is not compressed",
+			"%s: compress= is for tcp:// only: messages over TLS, DTLS and SCTP are "
+			"not compressed",
 			parsed->target);
 	if (parsed->transport == SF_URL_TLS)
 		return sf_tls_connection_new(link, &parsed->tls, error);

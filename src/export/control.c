@@ -6,9 +6,9 @@
 #include "export/session.h"
 
 /*
- * Options templates of IPFIX are 2 bytes longer than a multiple of 4. Their sets have no padding,
- * which some readers take for another template: they are the last of their message, so nothing
- * behind them would be aligned by it.
+ * Options templates of IPFIX are 2 bytes longer than a multiple of 4. Their sets get no padding,
+ * because some readers take it for another template. Nothing needs it: such a set is the last one
+ * of its message.
  */
 static bool may_pad(const struct sf_control *control)
 {

@@ -154,8 +154,7 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 }
 
 /*
- * Counts messages whose fate the transport has learnt since the
- * last call. False: it has told all.
+ * Counts messages whose fate the transport has learnt since the last call. False: it has told all.
  */
 static bool settle_some(struct sf_session *session, int64_t now)
 {
@@ -187,7 +186,7 @@ static void settle(struct sf_session *session, int64_t now)
 		;
 }
 
-/* The transport has failed and takes nothing for now: tells the user. */
+/* Tells the user that the transport has failed and takes nothing for now. */
 static void tell_attempts(struct sf_destination *destination, const struct sf_transport *transport)
 {
 	int64_t seconds = (transport->pause_ns + SF_NS_PER_S / 2) / SF_NS_PER_S;
@@ -224,7 +223,7 @@ static void begin_stall(struct sf_session *session)
 		snprintf(stats->failure, sizeof(stats->failure), "%s", stats->news);
 }
 
-/* The transport takes messages again: tells the user. */
+/* Tells the user that the transport takes messages again. */
 static void end_stall(struct sf_session *session)
 {
 	struct sf_destination *destination = &session->destination;
@@ -332,8 +331,7 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 {
 	const struct sf_transport *transport = session->transport;
 	/*
-	 * waiting may send templates and options data, so it must
-	 * not be done while these are made
+	 * waiting may send templates and options data, so it must not be done while these are made
 	 */
 	bool ready = !transport->traits.connected || !waits(session) ||
 		     batch == &session->control || sf_session_await(session);

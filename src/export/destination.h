@@ -55,8 +55,7 @@ struct sf_shared {
 };
 
 /*
- * The enricher, if there is one, is asked for `count` <=
- * SF_BATCH_MAX records, which are put then.
+ * The enricher, if there is one, is asked for `count` <= SF_BATCH_MAX records, which are put then.
  */
 static inline void sf_extra_begin(
 	const struct sf_shared *shared, const struct sf_flow *flows, unsigned count)
@@ -124,17 +123,17 @@ struct sf_destination {
 	char *url;                 /* owned; stats.url points to it */
 	uint64_t wants;            /* what the meter has to gather: sf_exporter_wants() */
 	bool biflow;               /* one record for both directions */
-	struct sf_chooser chooser; /* of its option where=; choose is NULL: all records */
+	struct sf_chooser chooser; /* made of its option where=; choose is NULL: all records */
 
 	uint32_t sample; /* it takes one flow of so many, by a hash; 0: all */
 
 	/* folding.c */
 	struct sf_fold *fold; /* NULL: nothing is folded */
 	struct sf_small small;
-	bool folds_overflow; /* what the queue has no room for is folded */
-	bool overflows;      /* the records that are offered now are such */
-	bool unfolding;      /* folded records are due, and some have not left yet */
-	unsigned fold_place; /* up to which they have left */
+	bool folds_overflow; /* records that the queue has no room for are folded */
+	bool overflows;      /* the records that are offered now do not fit into the queue */
+	bool unfolding;      /* some of the folded records that are due have not left yet */
+	unsigned fold_place; /* folded records up to this place have left */
 	bool told_of_folding;
 	int64_t fold_begin_ns; /* when the oldest of them was begun */
 	struct sf_clock
@@ -143,7 +142,7 @@ struct sf_destination {
 	/* one of the collectors that share the records (share.c) */
 	struct sf_share_group *group; /* NULL: it gets every record */
 	bool away;                    /* as share.c saw it last */
-	bool hands_over;              /* it is away, and what waits for it waits for the others */
+	bool hands_over;              /* it is away; others take the records of its queue */
 	bool probed;                  /* without a queue: probe() was called */
 	/* without a queue: wall clock of the last refused datagram or probe; 0: none */
 	int64_t refused_ns;
@@ -173,7 +172,7 @@ void sf_destination_join(
 void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *destinations,
 	unsigned count, const struct sf_flow *flows, unsigned flow_count);
 
-/* Whether so many flows such as the first of these fit into its queue. */
+/* True if the destination's queue has room for so many flows like the first of these. */
 bool sf_destination_has_room(
 	const struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
 
@@ -208,10 +207,10 @@ void sf_destination_leave(struct sf_destination *destination, const struct sf_fl
 void sf_destination_offer(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
 
-/* A record that the queue has no room for and that cannot be folded. */
+/* Counts a record as lost that the queue has no room for and that cannot be folded. */
 void sf_destination_lose_overflow(struct sf_destination *destination, const struct sf_flow *flow);
 
-/* The same with a collected record, which is taken as a whole if a direction of it is chosen. */
+/* Offers a collected record, which is taken as a whole if one of its directions is chosen. */
 void sf_destination_offer_collected(
 	struct sf_destination *destination, const struct sf_collected *record);
 
@@ -224,8 +223,9 @@ void sf_destination_news(struct sf_destination *destination, const char *format,
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * Passes on what the transport has to say after turn(): a file that ended lacks something, an old
- * one stays (then the destination is incomplete), or one of the same name was there.
+ * Passes on what the transport tells after turn(). The file that ended lacks something or an old
+ * file could not be removed: then the destination is incomplete. Or a file of the same name
+ * existed.
  */
 struct sf_transport;
 void sf_destination_tell(struct sf_destination *destination, struct sf_transport *transport);

@@ -159,8 +159,8 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 	if (options->sampling && sf_sampling_interval(options->sampling) == 0 &&
 		(parsed.transport == SF_URL_KAFKA || parsed.session.dialect != &sf_ipfix))
 		return sf_error_set(error, SF_EUSAGE,
-			"%s: only IPFIX can tell this sampling rate: choose one packet of N, such as "
-			"--sample random:100",
+			"%s: only IPFIX can tell this sampling rate: choose one packet of N, such "
+			"as --sample random:100",
 			url);
 	if (parsed.transport == SF_URL_KAFKA)
 		return add_kafka(exporter, &parsed, url, error);

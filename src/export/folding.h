@@ -20,7 +20,7 @@
 
 struct sf_destination;
 
-/* small=: flows that are not sent by themselves. */
+/* small=: which records are not sent one by one. */
 struct sf_small {
 	uint64_t packets; /* they have fewer than so many; 0: none is small */
 	uint64_t octets;  /* and fewer bytes than this; 0: however many */
@@ -42,15 +42,15 @@ bool sf_destination_fold(struct sf_destination *destination, const struct sf_flo
  */
 bool sf_destination_unfold_some(struct sf_destination *destination, unsigned max, bool ending);
 
-/* Gives all of them. */
+/* Gives all folded records to the destination, if they are due or `ending`. */
 void sf_destination_unfold(struct sf_destination *destination, bool ending);
 
 bool sf_destination_has_folded(const struct sf_destination *destination);
 
-/* What waits in the fold, as records of the destination. */
+/* Sums of the folded records that have not left, as records of the destination. */
 struct sf_destination_count sf_destination_in_fold(const struct sf_destination *destination);
 
-/* What waits there is lost, with this fate. */
+/* Counts the folded records that have not left as lost, with this fate. */
 void sf_destination_lose_folded(struct sf_destination *destination, enum sf_fate fate);
 
 #endif

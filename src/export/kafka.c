@@ -250,14 +250,14 @@ static void settle_refusals(struct kafka *kafka)
 
 	if (packs->value_most && (!kafka->told_most || packs->value_most < kafka->told_most)) {
 		sf_destination_news(&kafka->destination,
-			"%.90s refuses messages of several records as too large: they have %u bytes at "
-			"most now (records=, or max.message.bytes of the topic)",
+			"%.90s refuses messages of several records as too large: they have %u "
+			"bytes at most now (records=, or max.message.bytes of the topic)",
 			url, packs->value_most);
 		kafka->told_most = packs->value_most;
 	} else if (packs->crowded && !kafka->told_crowded) {
 		sf_destination_news(&kafka->destination,
-			"%.90s refuses batches as too large: their messages are sent again one by one "
-			"(rdkafka.batch.size=, or max.message.bytes of the topic)",
+			"%.90s refuses batches as too large: their messages are sent again one by "
+			"one (rdkafka.batch.size=, or max.message.bytes of the topic)",
 			url);
 	}
 	kafka->told_crowded |= packs->crowded;

@@ -106,8 +106,7 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 		{ { 0, 144, 4 }, { 0, 48, 1 }, { 0, 49, 1 }, { 0, 50, 4 } },
 		is_sampler, sf_options_put_sampler },
 	/*
-	 * RFC 5476 §6.5.2.1: selector, algorithm, packets taken in a
-	 * row, packets left out in a row
+	 * RFC 5476 §6.5.2.1: selector, algorithm, packets taken in a row, packets left out in a row
 	 */
 	[SF_KIND_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 4,
 		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 305, 4 }, { 0, 306, 4 } },
@@ -130,7 +129,8 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 		NULL, sf_options_put_ignored },
 	/* RFC 7011 §4.3: records, packets, bytes not sent, time of the first and the last */
 	[SF_KIND_NOT_SENT] = { SF_OPTIONS(reliability), 0, false, 1, 6,
-		{ { 0, 144, 4 }, { 0, 166, 8 }, { 0, 167, 8 }, { 0, 168, 8 }, { 0, 323, 8 }, { 0, 323, 8 } },
+		{ { 0, 144, 4 }, { 0, 166, 8 }, { 0, 167, 8 }, { 0, 168, 8 }, { 0, 323, 8 },
+			{ 0, 323, 8 } },
 		NULL, sf_options_put_not_sent },
 	[SF_KIND_INTERFACE] = { SF_OPTIONS(interfaces), SCOPE_INTERFACE, true, 1, 3,
 		{ { 0, 10, 4 }, { 0, 82, SF_OPTIONS_NAME }, { 0, 83, SF_OPTIONS_DESCRIPTION } },

@@ -52,10 +52,7 @@ static bool is_key(const struct sf_spec *spec, uint32_t key)
 	return false;
 }
 
-/*
- * Of a folded record: how much of the address is the key. Else it is
- * that of a route, which is none.
- */
+/* Prefix lengths are a part of the key of folded records; in other records they describe routes. */
 static bool is_prefix_length(const struct sf_spec *spec)
 {
 	return spec->pen == 0 && (spec->id == SF_IE_sourceIPv4PrefixLength ||

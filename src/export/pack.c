@@ -17,8 +17,7 @@ void sf_pack_clear(struct sf_pack *pack)
 }
 
 /*
- * A message may be split until each record has one of its own:
- * even then the pack can be written.
+ * A message may be split until each record has one of its own: even then the pack can be written.
  */
 bool sf_pack_fits(const struct sf_pack *pack, size_t size)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A pack: messages for Kafka, the counts of each record in them, and what has become of each
- * message. Pointers go into it, so it does not move. An example: two messages of FlowMessages, the
+ * A pack: messages for Kafka, the counts of each record in them, and the fate of each message.
+ * Pointers lead into a pack, so it does not move. An example: two messages of FlowMessages, the
  * second one with two records.
  *
  *	messages  [0: value, records[0]]  [1: value, records[1 … 2]]
  *	bytes     FlowMessage | FlowMessage FlowMessage
  *
- *	sf_pack_add(pack, partition, key, length, &flows);	`length` bytes at pack->bytes + pack->used
- *	sf_pack_extend(pack, length, &flows);			a record more in the last message
- *	length = sf_pack_write(pack, bytes);			for the spool: what has not left yet
- *	sf_pack_read(pack, length, &flows);			the same, from pack->bytes
+ *	sf_pack_add(pack, partition, key, length, &flows);  `length` bytes at bytes + used
+ *	sf_pack_extend(pack, length, &flows);		    a record more in the last message
+ *	length = sf_pack_write(pack, bytes);		    for the spool: what has not left yet
+ *	sf_pack_read(pack, length, &flows);		    the same, from pack->bytes
  */
 #ifndef SPANFLOW_EXPORT_PACK_H
 #define SPANFLOW_EXPORT_PACK_H

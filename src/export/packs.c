@@ -13,7 +13,7 @@
 #define STEP_PACKS   8  /* packs that are handed over in one step */
 #define AGAIN_NS     INT64_C(500000000)
 #define PURGE_NS     INT64_C(1000000000)
-#define END_NS       INT64_C(2000000000) /* the end waits so long for what librdkafka gives back */
+#define END_NS       INT64_C(2000000000) /* the end waits so long for what librdkafka returns */
 
 static struct sf_pack *pack_at(const struct sf_packs *packs, unsigned index)
 {
@@ -329,7 +329,7 @@ static bool put_message(struct sf_packs *packs, struct sf_pack_message *message)
 	return true;
 }
 
-/* Hands the messages of a pack over that wait. False: librdkafka takes no more now. */
+/* Hands over those messages of a pack that wait. False: librdkafka takes no more now. */
 static bool put_messages(struct sf_packs *packs, struct sf_pack *pack)
 {
 	for (; pack->next < pack->count; pack->next++)
@@ -373,8 +373,8 @@ static void release(struct sf_packs *packs, const struct sf_pack *pack)
 }
 
 /*
- * Every message of the first pack was put and told of. False: the pack
- * stays, as some are to be put again.
+ * The fate of each message of the first pack, once put, is known. Counts and removes the pack.
+ * False: the pack stays, because some messages are to be put again.
  */
 static bool settle_first(struct sf_packs *packs)
 {
@@ -423,8 +423,8 @@ bool sf_packs_silent(const struct sf_packs *packs)
 }
 
 /*
- * No broker is there: what lies in memory only is given back by
- * librdkafka, and goes to the spool.
+ * No broker is there: takes messages that are in memory only back from librdkafka, and puts them
+ * into the spool.
  */
 static void give_up(struct sf_packs *packs)
 {
@@ -498,7 +498,7 @@ static void take_back(struct sf_packs *packs)
 	}
 }
 
-/* The spool is read from here again by the next run. */
+/* The place from which the next run reads the spool again. */
 struct rewind {
 	bool any, begun;
 	struct sf_spool_place start;

@@ -19,8 +19,7 @@
 #define CHUNKS  16 /* in one pump; between two pumps the workers' rings are emptied */
 #define HOLD_NS INT64_C(10000000) /* between two looks for the fate of messages that were sent */
 /*
- * between two ticks; all destinations tick at the same times, so
- * that an idle process wakes up once
+ * between two ticks; all destinations tick at the same times, so that an idle process wakes up once
  */
 #define TICK_NS INT64_C(250000000)
 
@@ -103,8 +102,8 @@ static void fold(struct sf_destination *destination, const struct sf_flow *flows
 {
 	if (!destination->told_of_folding)
 		sf_destination_news(destination,
-			"%.140s takes records more slowly than they come: its queue is full and the oldest "
-			"are folded into coarser ones (--fold)",
+			"%.140s takes records more slowly than they come: its queue is full and "
+			"the oldest are folded into coarser ones (--fold)",
 			destination->stats.url);
 	destination->told_of_folding = true;
 	destination->overflows = true;
@@ -211,8 +210,7 @@ static bool put_some(struct sf_queue *queue, struct sf_destination *destination)
 }
 
 /*
- * True if the destination has something to do now: records,
- * messages, a tick, the end of the run.
+ * True if the destination has something to do now: records, messages, a tick, the end of the run.
  */
 static bool has_work(const struct sf_destination *destination, int64_t mono, bool ending)
 {

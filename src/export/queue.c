@@ -21,15 +21,14 @@ struct sf_queue_block {
 };
 
 /*
- * A copy of a layout of annexes: records in the queue may outlive
- * the meter that owns the layout.
+ * A copy of a layout of annexes: records in the queue may outlive the meter that owns the layout.
  */
 struct sf_queue_layout {
 	struct sf_queue_layout *next;
 	struct sf_annex_layout layout;
 };
 
-/* Frees a block that all destinations have read; keeps one for the next new_block(). */
+/* Frees a block that all destinations have read, or keeps it for the next new_block(). */
 static void give_back(struct sf_queue *queue, struct sf_queue_block *block)
 {
 	if (!queue->spare)
@@ -165,8 +164,7 @@ static void go_on(struct sf_queue *queue, struct sf_queue_reader *reader)
 	if (--block->left)
 		return;
 	/*
-	 * all readers go through the blocks in the same order: the
-	 * block is the first of the list
+	 * all readers go through the blocks in the same order: the block is the first of the list
 	 */
 	queue->first = block->next;
 	give_back(queue, block);

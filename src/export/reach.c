@@ -83,7 +83,9 @@ static int64_t reach(struct sf_session *session, int64_t mono)
 	return session->reach_ns > mono ? session->reach_ns : mono + LOOK_NS;
 }
 
-/* The transport has another peer, or its first one, which has no templates. */
+/*
+ * Prepares the session for another peer of the transport, or the first one, which has no templates.
+ */
 static void meet(struct sf_session *session)
 {
 	session->connects = session->transport->connects;
@@ -140,7 +142,7 @@ static bool is_refused(struct sf_session *session)
 	return true;
 }
 
-/* Templates over UDP are the probe (sf_session_ask()). */
+/* Sends templates, which are the probe over UDP (sf_session_ask()). False: they were refused. */
 static bool takes_templates(struct sf_session *session, const struct sf_flow *flow)
 {
 	struct sf_destination *destination = &session->destination;
@@ -159,10 +161,7 @@ static bool takes_templates(struct sf_session *session, const struct sf_flow *fl
 	return true;
 }
 
-/*
- * A connection is waited for (--stop-timeout) once; when that was
- * in vain, it is only looked for.
- */
+/* Waits for a connection (--stop-timeout) once; after that was in vain, only looks for one. */
 static bool connects(struct sf_session *session)
 {
 	if (!session->given_up)

@@ -46,8 +46,7 @@ void sf_session_resume(struct sf_session *session)
 }
 
 /*
- * The sequence number of an observation domain of an earlier run;
- * NULL: there are too many domains.
+ * The sequence number of an observation domain of an earlier run; NULL: there are too many domains.
  */
 static uint32_t *foreign_sequence(struct sf_session *session, uint32_t domain)
 {

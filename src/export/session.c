@@ -5,11 +5,13 @@
  *	session ── stream per observation domain: sequence number, templates, times
  *	              └── slot per template: position of its next record
  *
- * domain.c has the streams, fill.c puts records into messages, control.c and options.c make messages of
- * templates and options data, own_streams.c gives templates streams of SCTP, delivery.c sends messages.
+ * domain.c keeps the streams, fill.c puts records into messages, control.c and options.c make
+ * messages of templates and options data, own_streams.c gives each template a stream of SCTP,
+ * delivery.c sends messages.
  *
- * Counters: a record counts as offered when it is put, and as sent or lost (by name) when the fate
- * of its message is known. Between the two it is in a message, on a network for half a second at most.
+ * Counters: a record is counted as offered when it is put, and as sent or lost (by name) when the
+ * fate of its message is known. Between the two it waits in a message: half a second at most if the
+ * destination is a network.
  */
 #include "export/session.h"
 
@@ -172,7 +174,7 @@ static sf_always_inline bool is_within(
 	return true;
 }
 
-/* What the values of the flow's facts say, of the conditions `wanted` that some field has. */
+/* Conditions among `wanted` that hold because of the values of the flow's facts. */
 static sf_always_inline uint64_t said_of(const struct sf_flow *flow, uint64_t wanted)
 {
 	return sf_unlikely(wanted) ? sf_said_when(flow) & wanted : 0;
@@ -291,7 +293,7 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 	}
 }
 
-/* The first of the flows that are all folded, or all not. */
+/* Number of the first flows that are all folded, or none of which is. */
 static unsigned of_a_kind(
 	const struct sf_session *session, const struct sf_flow *flows, unsigned count)
 {

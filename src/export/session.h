@@ -305,8 +305,7 @@ uint16_t sf_own_stream(
 	const struct sf_session *session, const struct sf_stream *stream, const uint8_t *message);
 
 /*
- * Send the template of a slot, or all options templates, with
- * whether their data may be given up.
+ * Send the template of a slot, or all options templates, with whether their data may be given up.
  */
 void sf_own_stream_slot(struct sf_control *control, struct sf_slot *slot);
 void sf_own_stream_options(struct sf_control *control);

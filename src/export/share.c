@@ -51,8 +51,7 @@ uint64_t sf_share_flow_key(const struct sf_flow *flow)
 }
 
 /*
- * The collector's host and port, without options: it is the same in
- * other runs and on other probes.
+ * The collector's host and port, without options: it is the same in other runs and on other probes.
  */
 static uint64_t collector_key(const char *url)
 {
@@ -93,7 +92,8 @@ int sf_share_join(struct sf_exporter *exporter, struct sf_destination *destinati
 		return sf_error_set(error, -ENOMEM, "no memory for a group of collectors");
 	if (group->share != share)
 		return sf_error_set(error, SF_EUSAGE,
-			"%s: group '%s' is one of balance= and of fail-over=: give one of them another name",
+			"%s: balance= and fail-over= both name a group '%s': give one of the "
+			"groups another name",
 			parsed->target, parsed->group);
 	destination->share_key = collector_key(destination->url);
 	for (unsigned i = 0; i < exporter->count; i++)
@@ -111,8 +111,8 @@ int sf_exporter_check_groups(const struct sf_exporter *exporter, struct sf_error
 	for (const struct sf_share_group *group = exporter->groups; group; group = group->next)
 		if (group->members < 2)
 			return sf_error_set(error, SF_EUSAGE,
-				"group '%s' of %s= has one collector, and needs two or more: is its name the "
-				"same at each?",
+				"group '%s' of %s= has one collector, and needs two or more: do "
+				"all of them name the same group?",
 				group->name,
 				group->share == SF_SHARE_BALANCE ? "balance" : "fail-over");
 	return 0;
@@ -126,7 +126,7 @@ void sf_share_free(struct sf_exporter *exporter)
 	}
 }
 
-/* A datagram, or a probe, was refused a moment ago. */
+/* True if a datagram or a probe was refused less than AWAY_NS ago. */
 static bool was_refused(const struct sf_destination *member)
 {
 	int64_t since = member->shared->wall_ns - member->refused_ns;
@@ -149,8 +149,8 @@ static void probe(struct sf_destination *member, const struct sf_flow *flow)
 }
 
 /*
- * Looks which of the group are away, so that all records of a batch are judged alike. False: all
- * are. `flow`: without a queue, one of the records.
+ * Sets `away` of each collector of the group, so that all records of a batch are judged alike.
+ * Returns false if all are away. `flow`: without a queue one of the records, for probe(); or NULL.
  */
 static bool look(const struct sf_exporter *exporter, const struct sf_share_group *group,
 	const struct sf_flow *flow)
@@ -173,8 +173,8 @@ static bool look(const struct sf_exporter *exporter, const struct sf_share_group
 }
 
 /*
- * Whom the record goes to. `some`: look() has found some; if all
- * are away, it is as if none were.
+ * The collector of the group that gets the record. `some`: look() has found collectors that are not
+ * away; if all are away, they are treated as if all were there.
  */
 static struct sf_destination *owner_of(const struct sf_exporter *exporter,
 	const struct sf_share_group *group, const struct sf_flow *flow, bool some)
@@ -206,7 +206,7 @@ static void find_owners(const struct sf_exporter *exporter, struct sf_share_grou
 		group->owners[i] = owner_of(exporter, group, &flows[i], some);
 }
 
-/* Puts those of the flows into the queue of `member` that it owns; returns how many. */
+/* Puts those of the flows that `member` owns into its queue; returns how many. */
 static unsigned queue_own(
 	struct sf_destination *member, const struct sf_flow *flows, unsigned count)
 {
@@ -239,7 +239,10 @@ void sf_share_put(struct sf_exporter *exporter, const struct sf_flow *flows, uns
 	}
 }
 
-/* These flows were another's, and are the member's now. */
+/*
+ * Takes back the counts of flows that `member` owns now: they were counted as offered and skipped
+ * when another collector owned them.
+ */
 static void take_back(struct sf_destination *member, const struct sf_flow *flows, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -270,8 +273,8 @@ static bool have_room(const struct sf_exporter *exporter, const struct sf_share_
 }
 
 /*
- * Moves up to a batch of what waits for a collector that is away. False: nothing waits, or those
- * that would get it have no room: their own records would be lost for it.
+ * Moves up to a batch of records from the queue of a collector that is away to the others. Returns
+ * false if no record waits, or if the others have no room: they would lose own records for these.
  */
 static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 {
@@ -301,7 +304,10 @@ static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 	return true;
 }
 
-/* The same for all of a group, a bounded number of batches each. True: there are more. */
+/*
+ * Calls hand_over() for all collectors of a group, a bounded number of times each. Returns true if
+ * more records wait.
+ */
 static bool hand_over_group(struct sf_exporter *exporter, const struct sf_share_group *group)
 {
 	const bool some = look(exporter, group, NULL);

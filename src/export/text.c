@@ -305,8 +305,7 @@ static void text_finish(struct sf_destination *destination)
 		flush(text);
 	} else {
 		/*
-		 * writes as much as possible now; the run has ended
-		 * and does not wait for the rest
+		 * writes as much as possible now; the run has ended and does not wait for the rest
 		 */
 		sf_outlet_pump(&text->outlet, 0, &destination->fd);
 		text->outlet.stopped |= !text->outlet.error;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sessions over files that end while a run goes on (series.c, file.c): each file is a transport
- * session of its own. Records go into the file of the time at which they are put: no flow ends
- * because a file does.
+ * session of its own. A record goes into the file of the time at which it is put: no flow ends
+ * because a file ends.
  *
- * Live, that is the wall clock. With capture files it is the latest end of a flow so far, or the
- * packet clock if that is later: the exporter gets to know the packet clock after many packets
- * only. A single flow with a wild time moves it no more than a packet moves the packet clock
+ * Live, that time is the wall clock. With capture files it is the latest end of a flow so far, or
+ * the packet clock if that is later: the exporter learns the packet clock only after many packets.
+ * A single flow with a wild time moves the time no more than a packet moves the packet clock
  * (base/clock.h).
  */
 #include "export/session.h"

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/scaled.h"
+#include "base/url_option.h"
 #include "encode/message.h"
 
 /*
@@ -111,12 +112,14 @@ static const struct scheme *find_scheme(const char *text, struct sf_error *error
 		sf_error_set(error, SF_EUSAGE,
 			"%s: NetFlow is sent over UDP only (netflow9://host:port, "
 			"netflow5://host:port); over TCP, TLS, DTLS and SCTP there is "
-			"IPFIX: tcp://host:port, tls://host:port, dtls://host:port, sctp://host:port",
+			"IPFIX: tcp://host:port, tls://host:port, dtls://host:port, "
+			"sctp://host:port",
 			text);
 	else
 		sf_error_set(error, SF_EUSAGE,
 			"%s: unknown kind of collector (allowed: ipfix://host:port, "
-			"tcp://…, tls://…, dtls://…, sctp://…, netflow9://…, netflow5://…, kafka://broker:port/topic)",
+			"tcp://…, tls://…, dtls://…, sctp://…, netflow9://…, netflow5://…, "
+			"kafka://broker:port/topic)",
 			text);
 	return NULL;
 }
@@ -172,21 +175,9 @@ int sf_url_collector_with(
 	return sf_url_read_options(url, text, *list ? list + 1 : NULL, scheme->applies, error);
 }
 
-/* The comma where options begin: the first one with "name=" behind it; a path may have others. */
-static const char *find_options(const char *text)
-{
-	for (const char *comma = strchr(text, ','); comma; comma = strchr(comma + 1, ',')) {
-		size_t length = strspn(comma + 1, "abcdefghijklmnopqrstuvwxyz-");
-
-		if (length && comma[1 + length] == '=')
-			return comma;
-	}
-	return NULL;
-}
-
 size_t sf_exporter_path_length(const char *path)
 {
-	const char *comma = find_options(path);
+	const char *comma = sf_url_options_of(path);
 
 	return comma ? (size_t)(comma - path) : strlen(path);
 }

@@ -249,7 +249,7 @@ static bool read_time(struct sf_url *url, const char *value)
 	return url->session.time != 0;
 }
 
-/* It was read before the others: find_profile(). */
+/* find_profile() has read the option before the others. */
 static bool read_profile(struct sf_url *url, const char *value)
 {
 	(void)value;
@@ -316,7 +316,7 @@ static bool read_small(struct sf_url *url, const char *value)
 	return true;
 }
 
-/* anonymize-mac=no stays, also before it. */
+/* anonymize-mac=no holds, also if it stands before anonymize=. */
 static bool read_anonymize(struct sf_url *url, const char *value)
 {
 	bool ok = sf_anonymize_parse(&url->anonymize, value);
@@ -406,7 +406,10 @@ static int read_option(struct sf_url *url, const char *text, char *item, unsigne
 	return 0;
 }
 
-/* Of two hosts or their ports: what makes a record with reverse elements one of a direction. */
+/*
+ * True for an address or a port: such a key tells which direction the record's plain elements
+ * describe.
+ */
 static bool is_directional_key(const struct sf_field_row *row)
 {
 	static const uint16_t ids[] = { SF_IE_sourceIPv4Address, SF_IE_destinationIPv4Address,
@@ -445,8 +448,8 @@ int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const ch
 	url->session.fields = &url->fields;
 	if (code == 0 && lacks_direction(&url->fields, sf_session_conditions(&url->session)))
 		return sf_error_set(error, SF_EUSAGE,
-			"%s: fields of both directions need an address or a port in the list, which "
-			"tells the directions apart (or biflow=no)",
+			"%s: fields of both directions need an address or a port in the list, "
+			"which tells the directions apart (or biflow=no)",
 			what);
 	return code;
 }
@@ -511,8 +514,7 @@ static int check_profile(
 }
 
 /*
- * Reads profile=NAME in url->options: it decides what the other
- * options change, wherever it stands.
+ * Reads profile=NAME in url->options: it decides what the other options change, wherever it stands.
  */
 static int find_profile(
 	struct sf_url *url, const char *text, unsigned applies, struct sf_error *error)

@@ -86,8 +86,8 @@ void sf_exporter_choose(struct sf_exporter *exporter, const struct sf_flow *flow
 /* ---------------------------------------------------------------- one destination */
 
 /*
- * Whose records it takes is decided when they are put; with a
- * queue it has taken its own already.
+ * True if the owner of a record still has to be compared with the destination. With a queue that
+ * was done when the record was put into the queue.
  */
 static bool is_shared(const struct sf_destination *destination)
 {
@@ -120,8 +120,8 @@ static bool keeps_back(struct sf_destination *destination, const struct sf_flow 
 }
 
 /*
- * At most SF_BATCH_MAX flows. What the enricher gave is moved along
- * with the flows that are chosen.
+ * Offers at most SF_BATCH_MAX flows. The values of the enricher are moved along with the flows that
+ * are chosen.
  */
 static void offer_some(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)

@@ -123,7 +123,9 @@ int sf_filter_new(struct sf_filter **filter, const char *expression, struct sf_e
 		rc = sf_error_set(error, -ENOMEM, "no memory for a filter");
 	else if (filter_compile(new, &new->programs[new->count++], SF_LINK_ETHERNET, text,
 			 sizeof(text)) < 0)
-		rc = sf_error_set(error, SF_EUSAGE, "filter \"%s\": %s", expression, text);
+		rc = sf_error_set(error, SF_EUSAGE,
+			"filter \"%s\": %s (pcap-filter(7) describes the language)", expression,
+			text);
 	if (rc < 0) {
 		sf_filter_free(new);
 		return rc;

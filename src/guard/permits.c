@@ -80,8 +80,7 @@ int sf_permits_make(struct sf_permits *permits, const struct sf_plan *plan, stru
 }
 
 /*
- * Sockets: the kernel refuses UDP ports that are in use, but raw
- * sockets would all get the packets.
+ * Sockets: the kernel refuses UDP ports that are in use, but raw sockets would all get the packets.
  */
 static int refuse_sockets_twice(const struct sf_plan *plan, struct sf_error *error)
 {
@@ -102,8 +101,8 @@ static int refuse_sockets_twice(const struct sf_plan *plan, struct sf_error *err
 			for (unsigned k = 0; k < count; k++)
 				if (sf_socket_names_overlap(&names[k], &names[count]))
 					return sf_error_set(error, SF_EUSAGE,
-						"-i: %s and %s get the same packets, which would be "
-						"counted twice",
+						"-i: %s and %s get the same packets, which would "
+						"be counted twice",
 						names[k].text, names[count].text);
 			count++;
 		}

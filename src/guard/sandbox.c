@@ -240,8 +240,8 @@ static int check_writable(const struct sf_sandbox *sandbox, struct sf_error *err
 }
 
 /*
- * To open a file again is worth a system call only where Landlock
- * decides which files that can be.
+ * True if files may be made: always for a spool or a series, for files that are opened again only
+ * with Landlock, which decides which files these can be.
  */
 static bool makes_files(const struct sf_sandbox *sandbox)
 {

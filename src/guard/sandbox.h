@@ -61,20 +61,20 @@ int sf_sandbox_user(struct sf_sandbox *sandbox, const char *name, struct sf_erro
 int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error *error);
 
 /*
- * The directory of a file stays readable, so that the file can be read
- * again. Before sf_sandbox_enter().
+ * Keeps the directory of a file readable, so that the file can be read again. Before
+ * sf_sandbox_enter().
  */
 void sf_sandbox_keep_readable(struct sf_sandbox *sandbox, const char *path);
 
 /*
- * Files can be made, written and removed in a directory. What the run has made itself gets the user
- * of the sandbox: a spool with its files, a new directory for a series. Before sf_sandbox_enter(),
- * which fails if the user may not write to a directory of a series.
+ * Lets the process make, write and remove files in a directory. Files and directories that the run
+ * has made itself get the user of the sandbox: a spool with its files, a new directory of a series.
+ * Before sf_sandbox_enter(), which fails if the user may not write to the directory of a series.
  */
 void sf_sandbox_keep_writable(
 	struct sf_sandbox *sandbox, const char *directory, enum sf_exporter_makes makes);
 
-/* Forgets what was to stay readable and writable, if the sandbox was not entered. */
+/* Forgets the directories of sf_sandbox_keep_…(), if the sandbox was not entered. */
 void sf_sandbox_fini(struct sf_sandbox *sandbox);
 
 /* Confines the monitor: it keeps the capabilities for its requests and reads below /sys only. */

@@ -183,8 +183,9 @@ int sf_spawner_start(struct sf_spawner *spawner, const char *command, const char
 	*spawner = (struct sf_spawner){ .command = command };
 	if (sf_secure())
 		return sf_error_set(error, SF_EUSAGE,
-			"--on-file: not for a program with file capabilities or setuid: the command "
-			"would be chosen by a user who has fewer rights");
+			"--on-file: not for a program with file capabilities or setuid, because a "
+			"user with fewer privileges would choose the command: let systemd or sudo "
+			"start the program with its privileges");
 	spawner->shared = mmap(NULL, sizeof(*spawner->shared), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (spawner->shared == MAP_FAILED ||

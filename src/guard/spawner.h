@@ -3,10 +3,12 @@
  * --on-file: a process that runs a command for each output file that is complete, one after
  * another. It is forked before anything is open, because the process that meters can start no
  * program later. The command runs as the user of the run: `sh -c 'COMMAND "$@"' spanflow PATH`. A
- * request is a path; paths that do not begin like an output file of the run, or have ".." in them,
- * are refused.
+ * request is a path. Refused are paths that do not begin like an output file of the run, and paths
+ * with ".." in them.
  *
- *	sf_spawner_start(&spawner, "gzip -9", (const char *const[]){ "flows/%H.ipfix" }, 1, NULL, &error);
+ *	const char *files[] = { "flows/%H.ipfix" };
+ *
+ *	sf_spawner_start(&spawner, "gzip -9", files, 1, NULL, &error);
  *	options.on_file = &spawner.hook;
  *	while (sf_spawner_news(&spawner, text, sizeof(text)))	now and then, from the same thread
  *		puts(text);
@@ -46,7 +48,10 @@ struct sf_spawner_user {
 int sf_spawner_start(struct sf_spawner *spawner, const char *command, const char *const *files,
 	unsigned count, const struct sf_spawner_user *user, struct sf_error *error);
 
-/* A command that failed, or could not be started, since the last call; false: none. */
+/*
+ * Describes a command that failed, or could not be started, since the last call; false: there is
+ * none.
+ */
 bool sf_spawner_news(struct sf_spawner *spawner, char *text, size_t size);
 
 /* Writes the JSON object for the statistics. */
@@ -55,13 +60,13 @@ void sf_spawner_json(const struct sf_spawner *spawner, FILE *stream);
 /* Writes the line for the statistics. */
 void sf_spawner_text(const struct sf_spawner *spawner, FILE *stream);
 
-/* No files follow. */
+/* Tells the process that no files follow. */
 void sf_spawner_end(struct sf_spawner *spawner);
 
 /* Waits for the commands. False: some still run after `ms`. */
 bool sf_spawner_wait(struct sf_spawner *spawner, unsigned ms);
 
-/* Frees; what still runs goes on. Allowed for a zeroed struct. */
+/* Frees the spawner's memory; commands that still run go on. Allowed for a zeroed struct. */
 void sf_spawner_fini(struct sf_spawner *spawner);
 
 #endif

@@ -73,8 +73,8 @@ static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(
 	SCMP_SYS(memfd_create) };
 
 /*
- * With --metrics: the socket listens already, and no other can be
- * made to, as listen() is not here.
+ * With --metrics: connections to the socket that listens already. listen() is not here, so no other
+ * socket can be made to listen.
  */
 static const int accepting[] = { SCMP_SYS(accept4) };
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A producer for one topic of Kafka. librdkafka lies behind struct sf_kafka_ops, in a module that
- * is loaded when a destination is kafka://… for the first time (base/module.h). Example:
+ * A producer for one topic of Kafka. struct sf_kafka_ops hides librdkafka, which a module links;
+ * the module is loaded for the first destination kafka://… (base/module.h). Example:
  *
  *	ops = sf_kafka_load(&error);
- *	err = ops->open(&kafka, &options, &error);	checks the options, starts nothing that stays
- *	err = ops->start(kafka);			librdkafka's threads, which inherit what the caller may do
+ *	err = ops->open(&kafka, &options, &error);	checks the options, leaves no thread
+ *	err = ops->start(kafka);			librdkafka's threads begin, with the
+ *							privileges of the caller
  *	err = ops->put(kafka, &message);
- *	ops->poll(kafka);				calls options.told for each message whose fate is known
+ *	ops->poll(kafka);				calls options.told for each message
+ *							whose fate is known
  *	ops->close(kafka);
  *
- * All calls belong to one thread, and none waits but open() and close().
+ * All calls belong to one thread. Only open() and close() wait.
  */
 #ifndef SPANFLOW_KAFKA_KAFKA_H
 #define SPANFLOW_KAFKA_KAFKA_H
@@ -42,7 +44,7 @@ enum sf_kafka_fate {
 	SF_KAFKA_PERHAPS,   /* the same, but the broker may have it */
 	/* the broker will never take the message, or the batch that it was sent in */
 	SF_KAFKA_TOO_LARGE,
-	SF_KAFKA_REFUSED, /* the same, for what it holds */
+	SF_KAFKA_REFUSED, /* the broker will never take it, because of its content */
 };
 
 struct sf_kafka_options {
@@ -61,7 +63,7 @@ struct sf_kafka_options {
 struct sf_kafka {
 	bool away;         /* no broker can be reached */
 	int error;         /* the last failure, negative; 0: none yet */
-	char trouble[160]; /* and what librdkafka says of it; empty since a message was delivered */
+	char trouble[160]; /* the failure in words; "" since a message was delivered */
 	char failure[160]; /* of the last message that was neither delivered nor refused */
 	char refusal[100]; /* what it says of the last message that is SF_KAFKA_REFUSED */
 };
@@ -82,11 +84,11 @@ struct sf_kafka_ops {
 	/* Calls told() for what is known. */
 	void (*poll)(struct sf_kafka *kafka);
 	/*
-	 * Gives messages up that wait in librdkafka's queue; `all`: those
-	 * on their way, too. poll() tells.
+	 * Gives up messages that wait in librdkafka's queue; `all`: also those on their way. poll()
+	 * tells their fate.
 	 */
 	void (*purge)(struct sf_kafka *kafka, bool all);
-	/* Messages whose fate is not known are not told any more. */
+	/* Ends the producer. The fate of messages that are under way is not told any more. */
 	void (*close)(struct sf_kafka *kafka);
 };
 

@@ -219,7 +219,8 @@ static int read_file(struct producer *producer, const char *path, struct sf_erro
 		/* no part of the line is told: it may be a password */
 		if (!strchr(line, '\n') && !feof(file)) {
 			code = sf_error_set(error, SF_EUSAGE,
-				"Kafka: %s: a line is too long: %zu bytes at most, none of them zero",
+				"Kafka: %s: a line is too long, or has a zero byte: %zu bytes at "
+				"most",
 				path, sizeof(line) - 2);
 			break;
 		}
@@ -305,7 +306,7 @@ static int start_line(struct producer *producer, struct line *line)
 	return -EIO;
 }
 
-/* Once the fate of each message is told that it was given. */
+/* Replaces a failed producer of librdkafka once the fate of each of its messages is told. */
 static void replace_failed(struct producer *producer, struct line *line)
 {
 	if ((line->rk && rd_kafka_outq_len(line->rk)) ||

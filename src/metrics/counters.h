@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of counters (base/counters.def) and what is made of it: sums, JSON, lines of
- * text and the page docs/metrics.md.
+ * The table of counters (base/counters.def) and what is made of it: sums, JSON, lines of text and
+ * the page docs/metrics.md.
  *
- *	struct sf_counter_set set = { .objects[SF_SCOPE_RUN] = &counters, .objects[SF_SCOPE_SOURCE] = &sum };
+ *	struct sf_counter_set set = {
+ *		.objects[SF_SCOPE_RUN] = &counters, .objects[SF_SCOPE_SOURCE] = &sum };
+ *
  *	fputc('{', stderr);
  *	sf_counters_json(&set, "", stderr);
  *	fputc('}', stderr);

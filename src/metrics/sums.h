@@ -17,10 +17,10 @@ void sf_sources_sum(const struct sf_engine *engine, struct sf_capture_stats *sum
 /* Records lost at destinations, for any reason. */
 uint64_t sf_destinations_lost(const struct sf_exporter *exporter);
 
-/* Some file or print lacks something, be it no record. */
+/* True if an output file or the printed output is incomplete, even if no record is missing. */
 bool sf_destinations_incomplete(const struct sf_exporter *exporter);
 
-/* There are destinations, and their readers have all gone. */
+/* True if there are destinations and the readers of all of them have gone. */
 bool sf_destinations_gone(const struct sf_exporter *exporter);
 
 #endif

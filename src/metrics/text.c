@@ -98,7 +98,10 @@ static void write_head(const struct writer *writer, const struct sf_counter *cou
 		counter->help, length, counter->metric, type);
 }
 
-/* A name that an earlier one has too gets a number, so that no two samples are the same. */
+/*
+ * The number behind the name of a source: earlier sources of the same name make it larger, so that
+ * no two samples are the same.
+ */
 static unsigned source_number(const struct sf_metric_set *set, unsigned index)
 {
 	unsigned number = 1;

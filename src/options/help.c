@@ -140,8 +140,8 @@ void sf_help_program(const struct sf_command *commands, FILE *stream)
 
 	fputs("Usage: spanflow SUBCOMMAND [OPTION]...\n\n", stream);
 	sf_wrap(stream,
-		"Turns packets of a mirror port or of capture files into flow records, and exports them "
-		"as IPFIX, NetFlow v9 or NetFlow v5.",
+		"Turns packets of a mirror port or of capture files into flow records, and exports "
+		"them as IPFIX, NetFlow v9 or NetFlow v5.",
 		0, 0);
 	fputs("\n\nSubcommands:\n", stream);
 	for (const struct sf_command *command = commands; command->name; command++)
@@ -151,8 +151,8 @@ void sf_help_program(const struct sf_command *commands, FILE *stream)
 		help_line(stream, examples[i][0], examples[i][1], 45);
 	fputc('\n', stream);
 	sf_wrap(stream,
-		"'spanflow SUBCOMMAND --help' lists the options of a subcommand, 'spanflow --version' "
-		"prints the version; the manual page spanflow(1) tells more.",
+		"'spanflow SUBCOMMAND --help' lists the options of a subcommand, 'spanflow "
+		"--version' prints the version; the manual page spanflow(1) tells more.",
 		0, 0);
 	fputc('\n', stream);
 }

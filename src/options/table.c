@@ -132,21 +132,22 @@ static int read_tunnel_port(void *target, const char *text, struct sf_error *err
 #define PAGE     "Page"
 #define GENERAL  "General"
 
-#define ROTATED                                                                                           \
-	"A time in the name, such as flows-%Y%m%d-%H%M.ipfix, makes a series of files (rotate= says how " \
-	"long each is), and so does size=, the most bytes of a file; keep= and keep-size= remove the "    \
-	"oldest ones. A name that ends in .gz or .zst makes compressed files."
+#define ROTATED                                                                                    \
+	"A time in the name, such as flows-%Y%m%d-%H%M.ipfix, makes a series of files (rotate= "   \
+	"says how long each file is), and so does size=, the most bytes of a file; keep= and "     \
+	"keep-size= remove the oldest files. A name that ends in .gz or .zst makes compressed "    \
+	"files."
 #define FIELD_GROUPS                                                                               \
 	"default, plain, extended, headers, quality, shape, applications (what payload says) and " \
 	"its parts dns, tls, http and ssh"
-#define FIELD_TABLE                                                                                      \
-	"A table that is too wide for the terminal becomes a line for each field, or, with fields that " \
-	"a + adds, the usual table with these below each row."
+#define FIELD_TABLE                                                                                \
+	"A table that is too wide for the terminal has a line for each field; if + has added the " \
+	"fields, the usual table has them below each row."
 
 #define PRINT_COLLECTED                                                                            \
 	"Print records to standard output: table and csv like spanflow meter, json with every "    \
-	"element of the record as it was sent. Each says which exporter, observation domain and "  \
-	"export time the record came from."
+	"element of the record as it was sent. Each form tells exporter, observation domain and "  \
+	"export time of the record."
 
 const struct sf_option sf_option_table[] = {
 #include "options/collecting.def"

@@ -30,20 +30,23 @@ static const struct scale *scale_of(enum sf_option_type type)
 	static const struct scale duration = { sf_units_time,
 		"a duration: a number and ms, s, m, h or d, such as 500ms, 15s or 2m",
 		{ { "d", UINT64_C(86400) * 1000000000 }, { "h", UINT64_C(3600) * 1000000000 },
-			{ "m", UINT64_C(60) * 1000000000 }, { "s", 1000000000 }, { "ms", 1000000 },
-			{ "ns", 1 } } };
+			{ "m", UINT64_C(60) * 1000000000 }, { "s", 1000000000 },
+			{ "ms", 1000000 } } };
 
 	return type == SF_OPTION_DURATION ? &duration : type == SF_OPTION_SIZE ? &size : &count;
 }
 
-/* In the largest unit that leaves no fraction. */
+/* In the largest unit that leaves no fraction, or else in the smallest: 0.001ms. */
 static void format_scaled(const struct scale *scale, uint64_t value, char *text, size_t size)
 {
 	const struct sf_unit *unit = scale->shown;
 
-	while (value % unit->factor)
+	while (value % unit->factor && unit[1].name)
 		unit++;
-	snprintf(text, size, "%" PRIu64 "%s", value / unit->factor, unit->name);
+	if (value % unit->factor)
+		snprintf(text, size, "%g%s", (double)value / (double)unit->factor, unit->name);
+	else
+		snprintf(text, size, "%" PRIu64 "%s", value / unit->factor, unit->name);
 }
 
 static int wrong(

@@ -154,8 +154,9 @@ static struct ip_packet ip_packet(const struct sf_packet *packet, const struct s
 /* ---------------------------------------------------------------- groups */
 
 /*
- * Headers between the addresses of an Ethernet frame and its packet: MACsec with a channel identifier
- * (IEEE 802.1AE §9.3) and the tag of a backbone service instance (IEEE 802.1Q §9.7), among VLAN tags.
+ * Headers between the addresses of an Ethernet frame and its packet: MACsec with a channel
+ * identifier (IEEE 802.1AE §9.3) and the tag of a backbone service instance (IEEE 802.1Q §9.7),
+ * among VLAN tags.
  */
 static void read_shims(const struct sf_packet *packet, struct sf_details *details)
 {
@@ -206,7 +207,10 @@ static void read_link(const struct sf_packet *packet, struct sf_facts *facts)
 	details->mpls_stack[0] = (uint8_t)length;
 }
 
-/* RFC 4303 §2.1, RFC 4302 §2.4, RFC 3948 §2.1: in UDP a zero stands before IKE in the place of the SPI. */
+/*
+ * RFC 4303 §2.1, RFC 4302 §2.4, RFC 3948 §2.1: in UDP a zero stands before IKE in the place of the
+ * SPI.
+ */
 static uint32_t security_parameters(const struct ip_packet *p, const struct sf_facts *facts)
 {
 	enum { NAT_TRAVERSAL = 4500, UDP_HEADER = 8 };
@@ -269,8 +273,8 @@ static struct options tcp_options(const struct ip_packet *p)
 }
 
 /*
- * The next option, which has *length bytes; NULL: there is none that is whole. RFC 9293 §3.1: kind, and for kinds other
- * than 0 and 1 a length that includes both.
+ * The next option, which has *length bytes; NULL: there is none that is whole. RFC 9293 §3.1: kind,
+ * and for kinds other than 0 and 1 a length that includes both.
  */
 static const uint8_t *next_option(struct options *options, unsigned *length)
 {
@@ -324,7 +328,9 @@ static void read_shared(const struct ip_packet *p, struct sf_facts *facts)
 			details->experiments |= sf_experiments_of(option + 2, length - 2);
 }
 
-/* Bytes of the transport header; 0 if the protocol has none that is known, or it was not captured. */
+/*
+ * Bytes of the transport header; 0 if the protocol has none that is known, or it was not captured.
+ */
 static uint32_t transport_header(const struct ip_packet *p, const struct sf_facts *facts)
 {
 	switch (facts->protocol) {

@@ -164,7 +164,10 @@ static void store_fragment(struct walk *w, const uint8_t *p)
 		w->facts->fragment_bytes = end - (uint32_t)(p + FRAGMENT_HEADER - w->packet->data);
 }
 
-/* A fragment header that was cut at `p`, or that of a later fragment: RFC 8200 §4.5: behind it comes data. */
+/*
+ * A fragment header that was cut at `p`, or that of a later fragment, behind which come data
+ * (RFC 8200 §4.5).
+ */
 static enum next last_fragment(struct walk *w)
 {
 	const uint8_t *p = w->p;
@@ -198,8 +201,8 @@ static inline bool is_chained(uint8_t protocol)
 }
 
 /*
- * Skips headers that name the next one, `most` at most, and returns how many. Long chains occur, so each header
- * takes few instructions.
+ * Skips at most `most` headers, each of which names the next one, and returns how many it skipped.
+ * Long chains occur, so each header takes few instructions.
  */
 static unsigned skip_extensions(struct walk *w, unsigned most)
 {

@@ -212,8 +212,8 @@ static bool is_inet6(uint32_t family)
 
 /*
  * The address family in the byte order of the capturing machine (NULL) or of the network (LOOP).
- * AF_INET is 2 everywhere, AF_INET6 differs. All are below 256, so a larger value means the other byte
- * order.
+ * AF_INET is 2 everywhere, AF_INET6 differs. All are below 256, so a larger value means the other
+ * byte order.
  */
 static enum next parse_null(struct walk *w)
 {
@@ -372,8 +372,8 @@ static enum next parse_nflog(struct walk *w)
 }
 
 /*
- * The log of pf: length of the header without its padding to four bytes, address family of the system
- * that captured, as in parse_null().
+ * The log of pf: length of the header without its padding to four bytes, address family of the
+ * system that captured, as in parse_null().
  */
 static enum next parse_pflog(struct walk *w)
 {

@@ -26,8 +26,8 @@
 int sf_parse(const struct sf_packet *packet, struct sf_facts *facts);
 
 /*
- * Sets facts->mirror from the trailer that a tap has added behind the frame, if there is one. Of a packet that was
- * parsed, with the tail of its facts.
+ * Sets facts->mirror from the trailer that a tap has added behind the frame, if there is one. The
+ * packet has been parsed, and its facts have their tail.
  */
 void sf_parse_trailer(const struct sf_packet *packet, struct sf_facts *facts);
 
@@ -36,9 +36,10 @@ bool sf_parse_trailer_time(
 	const struct sf_packet *packet, const struct sf_facts *facts, int64_t *time_ns);
 
 /*
- * True if a switch or tap has written a time stamp into the frame, with *time_ns set, in ns since 1970: Arista's
- * header of Ethernet type 0xd28b, or the trailer. Parts of it that are not in the frame (16 bits of seconds, whether
- * TAI is meant) are those of the time that is nearest to the packet's own.
+ * True if a switch or tap has written a time stamp into the frame, with *time_ns set, in ns since
+ * 1970: Arista's header of Ethernet type 0xd28b, or the trailer. The frame may lack parts of the
+ * time (upper bits of the seconds, whether TAI is meant): these are chosen so that the time is
+ * nearest to the packet's own.
  */
 bool sf_parse_stamp(const struct sf_packet *packet, int64_t *time_ns);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Time stamps that switches and taps write into the frames of a mirror: Arista's header behind the Ethernet addresses,
- * and the trailer of MetaWatch (trailer.c).
+ * Time stamps that switches and taps write into the frames of a mirror: Arista's header behind the
+ * Ethernet addresses, and the trailer of MetaWatch (trailer.c).
  */
 #include "base/wire.h"
 #include "parse/parse.h"

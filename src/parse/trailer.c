@@ -3,8 +3,8 @@
 #include "parse/parse.h"
 
 /*
- * Arista MetaWatch (Metamako): the frame's check sequence, seconds and nanoseconds, flags, the numbers of the
- * tap and of its port; behind it perhaps the new check sequence.
+ * Arista MetaWatch (Metamako): the frame's check sequence, seconds and nanoseconds, flags, the
+ * numbers of the tap and of its port; behind it perhaps the new check sequence.
  */
 enum {
 	TRAILER = 16,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which tunnels are opened, and the way into one (tunnel.h). Their headers: tunnel_ip.c, tunnel_udp.c. */
+/*
+ * Which tunnels are opened, and the step into one (tunnel.h). tunnel_ip.c and tunnel_udp.c read
+ * headers.
+ */
 #include "parse/tunnel.h"
 
 #include <string.h>
@@ -208,8 +211,8 @@ static enum next read_header(struct walk *w, sf_tunnel_header *header, struct tu
 }
 
 /*
- * The kinds that carry a mirror's frames at this place. What a mirrored frame carries is traffic of the
- * network again: with --mirror only the outermost VXLAN is a mirror's.
+ * The kinds of tunnel that carry a mirror's frames at this place. A mirrored frame holds traffic of
+ * the network, tunnels included: with --mirror only the outermost VXLAN is a mirror's.
  */
 static uint32_t mirror_kinds(const struct walk *w)
 {
@@ -217,8 +220,8 @@ static uint32_t mirror_kinds(const struct walk *w)
 }
 
 /*
- * Begins the walk of the inner packet. All facts of the outer packet are forgotten, except MAC addresses
- * and tags of its frame: an inner packet without a frame of its own keeps these.
+ * Begins the walk of the inner packet. All facts of the outer packet are forgotten, except MAC
+ * addresses and tags of its frame: an inner packet without a frame of its own keeps these.
  */
 static void enter(struct walk *w, const struct tunnel *tunnel)
 {
@@ -231,7 +234,10 @@ static void enter(struct walk *w, const struct tunnel *tunnel)
 		/* RFC 7637 §3.2: the key is the virtual subnet and a byte about flows */
 		w->mirror.id = tunnel->kind == SF_TUNNEL_NVGRE ? tunnel->id >> 8 : tunnel->id;
 	}
-	/* the length of a fragment does not limit the packet inside, which goes on in later fragments */
+	/*
+	 * the length of a fragment does not limit the packet inside, which goes on in later
+	 * fragments
+	 */
 	w->strict = tunnel->hinted && !(w->flags & SF_FACT_FRAGMENT) && !w->mirrored;
 	w->inside = true;
 	w->outer_addresses = w->addresses;
@@ -253,8 +259,9 @@ static void enter(struct walk *w, const struct tunnel *tunnel)
 }
 
 /*
- * Keeps the packet around a tunnel that is about to be opened, if it is to be metered too, or if it is the
- * first fragment of a datagram, whose later fragments are a part of the packet inside.
+ * Keeps the facts of the packet around a tunnel that is about to be opened: if it is to be metered
+ * too, or if it is the first fragment of a datagram, whose later fragments are a part of the packet
+ * inside.
  */
 static void keep_around(
 	struct walk *w, const struct walk_level *level, const struct tunnel *tunnel, bool same)
@@ -291,9 +298,9 @@ static bool goes_on(const struct walk *w, struct ethertype type, const uint8_t *
 }
 
 /*
- * True if the header at `p`, which was read, is as its specification has it. Reserved bits are zero when sent and
- * ignored when received (RFC 7348 §5, RFC 8926 §3.4). With flag G of VXLAN some have a meaning
- * (draft-smith-vxlan-group-policy §2.1).
+ * True if the header at `p`, which has been read, is exactly as its specification demands. Reserved
+ * bits are zero when sent and ignored when received (RFC 7348 §5, RFC 8926 §3.4). With flag G of
+ * VXLAN some have a meaning (draft-smith-vxlan-group-policy §2.1).
  */
 static bool is_exact(const struct tunnel *tunnel, const uint8_t *p)
 {
@@ -314,8 +321,9 @@ static bool is_exact(const struct tunnel *tunnel, const uint8_t *p)
 }
 
 /*
- * Whatever is sent to the port of a socket comes to it. A header that is exact there is believed. Behind another
- * one a frame must look like one: else some of all random datagrams were frames. `p`: the header of UDP.
+ * A socket gets every datagram to its port. An exact header is believed; behind any other header
+ * the bytes must look like a frame, or else some random datagrams would be metered. `p`: the header
+ * of UDP.
  */
 static bool is_believed(
 	const struct walk *w, const struct tunnel *tunnel, const uint8_t *p, enum next next)
@@ -395,7 +403,10 @@ bool sf_tunnel_leave(struct walk *w)
 		return false;
 	memcpy(w->facts, &level->facts, WALK_FACTS);
 	*w = level->walk;
-	/* what was kept for the tunnel that is left is of no use, and it may have replaced something */
+	/*
+	 * what was kept for the tunnel that is left is of no use now, and may have replaced an
+	 * earlier one
+	 */
 	if (w->found != found)
 		w->found = SF_AROUND_NONE;
 	return true;

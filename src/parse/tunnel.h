@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IP packets that carry other packets. Kinds of tunnel are rows of a table (include/spanflow/tunnel.h);
- * struct sf_tunnels says which of them are opened: then the facts are those of the packet inside.
+ * IP packets that carry other packets. Kinds of tunnel are rows of a table
+ * (include/spanflow/tunnel.h). struct sf_tunnels says which kinds are opened; the facts of an
+ * opened tunnel are those of the packet inside.
  *
  *	struct sf_tunnels tunnels;
- *	sf_tunnels_init(&tunnels, &(struct sf_tunnel_options){ .mode[SF_TUNNEL_GRE] = SF_TUNNEL_INNER });
+ *	struct sf_tunnel_options options = { .mode[SF_TUNNEL_GRE] = SF_TUNNEL_INNER };
+ *
+ *	sf_tunnels_init(&tunnels, &options);
  *	result = sf_parse_tunnels(packet, &tunnels, &facts);
  *
  * An IP protocol or a UDP port is only a hint: a packet whose header is not one of the tunnel's, or
- * whose inside is no packet, is metered as the outer one. An exception are mirrors: a frame that a
- * mirror carries is what was observed, also if it is ARP or was cut.
+ * whose inside is no packet, is metered as the outer one. Mirrors are an exception: the mirrored
+ * frame is what was observed, also if it is ARP or was cut.
  */
 #ifndef SPANFLOW_PARSE_TUNNEL_H
 #define SPANFLOW_PARSE_TUNNEL_H
@@ -65,20 +68,23 @@ static inline bool sf_tunnels_tell(const struct sf_tunnels *tunnels)
 enum sf_around {
 	SF_AROUND_NONE,
 	SF_AROUND_PAIR, /* the outer packet, which is to be metered as well */
-	SF_AROUND_FRAGMENT, /* the outer packet, the first fragment of its datagram: not to be metered */
+	/* the outer packet, which is the first fragment of its datagram: not to be metered */
+	SF_AROUND_FRAGMENT,
 };
 
 /*
- * As sf_parse(), but opens tunnels. *found says what `around` has: the packet around the first tunnel of
- * a kind that `both` has; else the first packet around the one inside that was a first fragment. With
- * SF_AROUND_PAIR the function may return a reason, which is that of the packet inside.
+ * As sf_parse(), but opens tunnels. *found says which packet's facts `around` has: the packet
+ * around the first tunnel of a kind that `both` has; else the first packet around the one inside
+ * that was a first fragment. With SF_AROUND_PAIR the function may return a reason, which is that of
+ * the packet inside.
  */
 int sf_parse_tunnels(const struct sf_packet *packet, const struct sf_tunnels *tunnels,
 	struct sf_facts *facts, struct sf_facts *around, enum sf_around *found);
 
 /*
  * The kind of tunnel that a parsed packet begins, by its header; SF_TUNNEL_COUNT: none. `facts`: of
- * the outer packet, whose payload is the `left` captured bytes at `payload`. Not for later fragments.
+ * the outer packet, whose payload is the `left` captured bytes at `payload`. Not for later
+ * fragments.
  */
 enum sf_tunnel_kind sf_tunnel_recognise(const struct sf_tunnels *tunnels,
 	const struct sf_packet *packet, const struct sf_facts *facts, const uint8_t *payload,

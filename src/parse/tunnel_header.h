@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside the parser: the header of a tunnel, one function for each. It reads the header at w->p, which
- * ends at w->end, moves w->p to what is inside and returns the kind of that (NEXT_TRANSPORT: the
- * next header of the same packet). NEXT_DONE: it is no tunnel, or the header is not captured whole.
+ * Inside the parser: a function for the header of each kind of tunnel. It reads the header at w->p
+ * (w->end is the end of the captured bytes), moves w->p to what is inside and returns the kind of
+ * that (NEXT_TRANSPORT: the next header of the same packet). NEXT_DONE: it is no tunnel, or the
+ * header is not captured whole.
  */
 #ifndef SPANFLOW_PARSE_TUNNEL_HEADER_H
 #define SPANFLOW_PARSE_TUNNEL_HEADER_H

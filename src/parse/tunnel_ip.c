@@ -2,7 +2,10 @@
 /* Tunnels that an IP protocol number names. */
 #include "parse/tunnel_header.h"
 
-/* RFC 2003, RFC 4213: the packet follows at once. SRv6 if a segment routing header stands before it. */
+/*
+ * RFC 2003, RFC 4213: the packet follows at once. SRv6 if a segment routing header stands before
+ * it.
+ */
 static enum next header_of_packet(struct walk *w, struct tunnel *tunnel, unsigned version)
 {
 	tunnel->kind = w->routed ? SF_TUNNEL_SRV6 : SF_TUNNEL_IP_IN_IP;
@@ -89,8 +92,9 @@ bool sf_looks_like_frame(const uint8_t *p, size_t left)
 }
 
 /*
- * RFC 3931 §4.1: behind the session id a cookie (none, 4 or 8 bytes) and a sublayer (none or 4) that
- * only the two ends know of. The first place where a frame or a packet in PPP or HDLC begins is taken.
+ * RFC 3931 §4.1: behind the session id a cookie (none, 4 or 8 bytes) and a sublayer (none or 4)
+ * that only the two ends know of. The first place where a frame or a packet in PPP or HDLC begins
+ * is taken.
  */
 static enum next l2tp3_payload(struct walk *w)
 {
@@ -169,8 +173,8 @@ enum {
 };
 
 /*
- * Type I: the frame follows at once, there is no sequence number in the GRE header. Type II: version 1,
- * eight bytes. draft-foschiano-erspan §4.
+ * Type I: the frame follows at once, there is no sequence number in the GRE header. Type II:
+ * version 1, eight bytes. draft-foschiano-erspan §4.
  */
 static enum next header_erspan(struct walk *w, struct tunnel *tunnel, bool sequence)
 {
@@ -195,8 +199,8 @@ static enum next header_erspan(struct walk *w, struct tunnel *tunnel, bool seque
 }
 
 /*
- * The port, which some platforms tell in the subheader of type III at `p`: its first six bits name the
- * platform.
+ * The mirrored port, which some platforms tell in the subheader of type III at `p`; the first six
+ * bits of the subheader name the platform.
  */
 static void read_platform(struct sf_mirror_facts *mirror, const uint8_t *p)
 {
@@ -248,8 +252,8 @@ static enum next header_erspan3(struct walk *w, struct tunnel *tunnel)
 }
 
 /*
- * Cisco's security group tag in GRE: the Ethernet type of what follows comes first, then version 1, the
- * length of the options in units of four bytes, and the options.
+ * Cisco's security group tag in GRE: the Ethernet type of what follows comes first, then version 1,
+ * the length of the options in units of four bytes, and the options.
  */
 static enum next gre_metadata(struct walk *w)
 {

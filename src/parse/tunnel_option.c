@@ -83,8 +83,8 @@ static int set_item(
 		return unknown_kind("--tunnel", item, (size_t)(equals - item), kind_name, error);
 	if (mode == SF_TUNNEL_DEFAULT)
 		return sf_error_set(error, SF_EUSAGE,
-			"--tunnel: '%.*s' is not outer, inner or both, for all tunnels or, as "
-			"in gre=inner,vxlan=outer, for a kind",
+			"--tunnel: '%.*s' is no mode (allowed: outer, inner or both for all "
+			"tunnels; KIND=MODE for one kind, as in gre=inner,vxlan=outer)",
 			(int)length, item);
 	if (equals) {
 		options->mode[kind] = (uint8_t)mode;
@@ -130,7 +130,8 @@ int sf_tunnel_options_add_port(
 
 	if (!equals)
 		return sf_error_set(error, SF_EUSAGE,
-			"--tunnel-port: '%s' is not a kind of tunnel and a port, such as vxlan=8473",
+			"--tunnel-port: '%s' is not a kind of tunnel and a port, such as "
+			"vxlan=8473",
 			text);
 	if (kind == SF_TUNNEL_COUNT || !sf_tunnel_has_port((enum sf_tunnel_kind)kind))
 		return unknown_kind("--tunnel-port", text, length, port_kind_name, error);
@@ -178,8 +179,8 @@ int sf_tunnel_options_add_socket(struct sf_tunnel_options *options, uint16_t por
 		return unknown_kind(option, kind, strlen(kind), port_kind_name, error);
 	if (found == SF_TUNNEL_COUNT)
 		return sf_error_set(error, SF_EUSAGE,
-			"-i %s: port %u does not say what is sent there: add ,kind=vxlan or another "
-			"kind of tunnel that UDP carries",
+			"-i %s: port %u does not say what is sent there: add ,kind=vxlan or "
+			"another kind of tunnel that UDP carries",
 			source, port);
 	if (sf_tunnel_mirrors((enum sf_tunnel_kind)found) == SF_TUNNEL_MIRRORS_SOMETIMES)
 		options->mirror = true;

@@ -3,8 +3,8 @@
 #include "parse/tunnel_header.h"
 
 /*
- * RFC 7348 §5: flag I, network identifier. draft-ietf-nvo3-vxlan-gpe §3, port 4790: flag P, the last byte
- * of the first word is the next protocol.
+ * RFC 7348 §5: flag I, network identifier. draft-ietf-nvo3-vxlan-gpe §3, port 4790: flag P, the
+ * last byte of the first word is the next protocol.
  */
 enum next sf_header_vxlan(struct walk *w, struct tunnel *tunnel)
 {
@@ -37,8 +37,8 @@ enum next sf_header_vxlan(struct walk *w, struct tunnel *tunnel)
 }
 
 /*
- * RFC 8926 §3.4: version 0, options in units of four bytes, an Ethernet type. Bit O: management. Options that are
- * critical (bit C) say nothing about where the frame begins.
+ * RFC 8926 §3.4: version 0, options in units of four bytes, an Ethernet type. Bit O: management.
+ * Options that are critical (bit C) say nothing about where the frame begins.
  */
 enum next sf_header_geneve(struct walk *w, struct tunnel *tunnel)
 {
@@ -60,8 +60,9 @@ enum next sf_header_geneve(struct walk *w, struct tunnel *tunnel)
 }
 
 /*
- * 3GPP TS 29.281 §5.1: version 1, protocol type GTP, message type 255 (a packet of a user). §5.2: each
- * extension header begins with its length in units of four bytes and ends with the next one's type.
+ * 3GPP TS 29.281 §5.1: version 1, protocol type GTP, message type 255 (a packet of a user). §5.2:
+ * each extension header begins with its length in units of four bytes and ends with the next one's
+ * type.
  */
 enum next sf_header_gtp_u(struct walk *w, struct tunnel *tunnel)
 {
@@ -99,8 +100,8 @@ enum next sf_header_gtp_u(struct walk *w, struct tunnel *tunnel)
 }
 
 /*
- * 3GPP TS 09.60 §6, §8.1.2: version 0, protocol type GTP, message type 255 (a packet of a user). A flow label and a
- * tunnel identifier, which has the subscriber's number, name the tunnel.
+ * 3GPP TS 09.60 §6, §8.1.2: version 0, protocol type GTP, message type 255 (a packet of a user). A
+ * flow label and a tunnel identifier, which has the subscriber's number, name the tunnel.
  */
 enum next sf_header_gtp_0(struct walk *w, struct tunnel *tunnel)
 {
@@ -115,8 +116,8 @@ enum next sf_header_gtp_0(struct walk *w, struct tunnel *tunnel)
 }
 
 /*
- * draft-massar-v6ops-ayiya-02 §3: 2^n bytes of identity, a signature in units of four bytes, the protocol of what
- * follows. Operation 1 forwards a packet.
+ * draft-massar-v6ops-ayiya-02 §3: 2^n bytes of identity, a signature in units of four bytes, the
+ * protocol of what follows. Operation 1 forwards a packet.
  */
 enum next sf_header_ayiya(struct walk *w, struct tunnel *tunnel)
 {
@@ -168,8 +169,8 @@ enum next sf_header_lisp(struct walk *w, struct tunnel *tunnel)
 }
 
 /*
- * RFC 5415 §4.3: version 0, a header in units of four bytes; the radio's frames (T) are 802.11, others
- * 802.3. Not DTLS, keep-alives, or fragments behind the first one.
+ * RFC 5415 §4.3: version 0, a header in units of four bytes; the radio's frames (T) are 802.11,
+ * others 802.3. Not DTLS, keep-alives, or fragments behind the first one.
  */
 enum next sf_header_capwap(struct walk *w, struct tunnel *tunnel)
 {
@@ -193,8 +194,8 @@ enum next sf_header_capwap(struct walk *w, struct tunnel *tunnel)
 }
 
 /*
- * Version 1, type 0 (received) or 1 (to be sent), what is inside; then items of a type, a length and
- * bytes, of which 0 (padding) and 1 (the end) are the type alone.
+ * Version 1, type 0 (received) or 1 (to be sent), what is inside; then items of a type, a length
+ * and bytes, of which 0 (padding) and 1 (the end) are the type alone.
  */
 enum next sf_header_tzsp(struct walk *w, struct tunnel *tunnel)
 {
@@ -222,7 +223,9 @@ enum next sf_header_tzsp(struct walk *w, struct tunnel *tunnel)
 	return inside == ETHERNET ? NEXT_ETHERNET : NEXT_IEEE802_11;
 }
 
-/* The header of a packet in a capture file: time, captured length, length. A radio's frame follows. */
+/*
+ * The header of a packet in a capture file: time, captured length, length. A radio's frame follows.
+ */
 enum next sf_header_aruba_erm(struct walk *w, struct tunnel *tunnel)
 {
 	enum { HEADER = 16 };

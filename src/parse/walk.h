@@ -22,9 +22,10 @@
 #include "parse/tunnel.h"
 
 /*
- * Most work for one packet, in headers: tags and labels are one each, IPv6 extension headers a part of one, because
- * real captures have chains of more than a hundred. A choice between two readings behind labels, or a tunnel, costs
- * as much as several. tests/bench/worst.py counts what the worst packets cost.
+ * Most work for one packet, in headers: tags and labels are one each, IPv6 extension headers a part
+ * of one, because real captures have chains of more than a hundred. A choice between two readings
+ * behind labels, or a tunnel, costs as much as several. tests/bench/worst.py counts what the worst
+ * packets cost.
  */
 #define SF_WALK_STEPS               62
 #define SF_WALK_PARTS               40 /* of one step */
@@ -213,8 +214,8 @@ static inline void tags_add(uint32_t *tags, uint16_t *flags, uint16_t tci)
 }
 
 /*
- * Keeps the tag control information of the tags with these two ids. Example: of a tag with a priority alone (id 0)
- * before one with an id, the second one is kept, as it is the one with the outer id.
+ * Keeps the tag control information of the tags with these two ids. Example: a tag with a priority
+ * alone (id 0) stands before one with an id: the second one is kept, because it has the outer id.
  */
 static inline void tci_add(uint16_t tci[2], uint16_t value)
 {

@@ -5,10 +5,11 @@
  * a buffer each. A connection is closed if its bytes are not IPFIX messages.
  *
  *	sf_inflows_init(&inflows, loop, &owner)
- *	sf_inflows_accept(&inflows, watch, &(struct sf_inflow_gate){ 0 })	when a listening socket can be read
- *	sf_inflows_take(&inflows, &gate, &path, datagram, length, true)		SCTP over UDP: for each datagram,
- *	sf_inflows_serve(&inflows)						and after the last one
- *	sf_inflows_fini(&inflows)						closes all
+ *	sf_inflows_accept(&inflows, watch, &gate)	when a listening socket can be read
+ *	sf_inflows_take(&inflows, &gate, &path, datagram, length, true)
+ *							SCTP over UDP: for each datagram,
+ *	sf_inflows_serve(&inflows)			and after the last one
+ *	sf_inflows_fini(&inflows)			closes all
  */
 #ifndef SPANFLOW_RECEIVE_INFLOW_H
 #define SPANFLOW_RECEIVE_INFLOW_H

@@ -384,10 +384,11 @@ static int explain(const char *url, int code, struct sf_error *error)
 			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
 	if (code == -EPROTONOSUPPORT || code == -ESOCKTNOSUPPORT)
 		return sf_error_set(error, code,
-			"--listen %s: this kernel has no SCTP (modprobe sctp loads it, if the distribution "
-			"has it; ,udp=9899 goes over UDP without it)",
+			"--listen %s: this kernel has no SCTP (modprobe sctp loads it, if the "
+			"distribution has it; ,udp=9899 goes over UDP without it)",
 			url);
-	return sf_error_set(error, code, "--listen %s: %s", url, sf_strerror(code));
+	return sf_error_set(error, code, "--listen %s: %s%s", url, sf_strerror(code),
+		code == -EADDRNOTAVAIL ? ": no interface of this host has this address" : "");
 }
 
 int sf_listen_open(
@@ -433,7 +434,7 @@ void sf_listen_drops(struct sf_listener *listener)
 	 * a listening socket drops connections, not messages; the kernel's
 	 * counter has what was refused too
 	 */
-	if (listener->stream || listener->left ||
+	if (listener->stream || listener->shut ||
 		getsockopt(listener->fd, SOL_SOCKET, SO_MEMINFO, info, &size))
 		return;
 	listener->dropped += info[SK_MEMINFO_DROPS] - listener->drops_seen;
@@ -477,20 +478,33 @@ int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batc
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
 }
 
-uint64_t sf_listen_leave(struct sf_listener *listener)
+/* SCTP has acknowledged none of its packets, and the exporter knows what was not. */
+static bool has_datagrams(const struct sf_listener *listener)
+{
+	return !listener->stream && !listener->gate.sctp_listener;
+}
+
+void sf_listen_shut(struct sf_listener *listener)
 {
 	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
 	const struct sock_fprog refuse = { .len = 1, .filter = &nothing };
+
+	if (listener->shut || !has_datagrams(listener))
+		return;
+	sf_listen_drops(listener);
+	listener->shut = true;
+	setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &refuse, sizeof(refuse));
+}
+
+uint64_t sf_listen_leave(struct sf_listener *listener)
+{
 	struct mmsghdr headers[SF_LISTEN_BATCH] = { 0 };
 	uint64_t sum = 0;
 	int n = 1;
 
-	/* SCTP has acknowledged none of its packets, and the exporter knows what was not */
-	if (listener->stream || listener->gate.sctp_listener)
+	if (!has_datagrams(listener))
 		return 0;
-	sf_listen_drops(listener);
-	listener->left = true;
-	setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &refuse, sizeof(refuse));
+	sf_listen_shut(listener);
 	/* without buffers: lengths and bytes are not looked at */
 	while (n > 0 && sum < LEAVE_MOST) {
 		n = recvmmsg(listener->fd, headers, SF_LISTEN_BATCH, MSG_DONTWAIT, NULL);

@@ -33,7 +33,7 @@ struct sf_listener {
 	char url[96];                 /* with the port that the socket really has */
 	uint64_t dropped;    /* datagrams that the kernel dropped because the socket was full */
 	uint32_t drops_seen; /* the kernel's counter of them, which wraps */
-	bool left;           /* sf_listen_leave() was called */
+	bool shut;           /* sf_listen_shut() was called */
 };
 
 /*
@@ -66,9 +66,14 @@ void sf_listen_batch_free(struct sf_listen_batch *batch);
 int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batch);
 
 /*
- * No further datagram is wanted: takes those that the socket holds, and returns their number. Later
- * ones are refused by the kernel, so that a flood cannot make this last. To be called once, as the
- * last call before close.
+ * The kernel refuses further datagrams, and does not count them as dropped; those that the socket
+ * holds can still be received. Without effect on sockets of connections and of SCTP.
+ */
+void sf_listen_shut(struct sf_listener *listener);
+
+/*
+ * No further datagram is wanted: shuts the socket, takes the datagrams that it holds, and returns
+ * their number. To be called once, as the last call before close.
  */
 uint64_t sf_listen_leave(struct sf_listener *listener);
 

@@ -7,7 +7,8 @@
 #include "base/clock.h"
 
 #define OUTPUT_NS (SF_NS_PER_S / 10)       /* output waits no longer */
-#define DRAIN_NS  (SF_NS_PER_S * 15 / 100) /* for what lies in the sockets at the end */
+#define DRAIN_NS  (SF_NS_PER_S * 15 / 100) /* for what connections bring at the end */
+#define HELD_NS   (SF_NS_PER_S * 5)        /* for datagrams that the sockets hold then */
 /*
  * After the last datagram the output is written every OUTPUT_NS for so long: files and text hold
  * back records for up to a second.
@@ -20,6 +21,11 @@ void sf_receiver_end(struct sf_receiver *receiver, const char *why)
 		return;
 	receiver->ending = why;
 	receiver->deadline_ns = sf_loop_read_clock(receiver->loop) + DRAIN_NS;
+	receiver->cut_ns = receiver->deadline_ns - DRAIN_NS + HELD_NS;
+	/* DTLS has to answer what comes */
+	for (unsigned i = 0; i < receiver->count; i++)
+		if (!receiver->listeners[i].dtls.ops)
+			sf_listen_shut(&receiver->listeners[i]);
 }
 
 void sf_receiver_cut(struct sf_receiver *receiver)
@@ -37,13 +43,20 @@ void sf_receiver_stop(struct sf_receiver *receiver, const char *why)
 /* Called between the datagrams of a batch too, because a message may be much work. */
 static void look_at_clock(struct sf_receiver *receiver)
 {
-	if (receiver->deadline_ns == INT64_MAX ||
-		sf_loop_read_clock(receiver->loop) < receiver->deadline_ns)
+	int64_t now;
+
+	if (receiver->deadline_ns == INT64_MAX)
 		return;
-	if (receiver->ending)
-		sf_receiver_cut(receiver);
-	else
+	now = sf_loop_read_clock(receiver->loop);
+	if (now < receiver->deadline_ns)
+		return;
+	if (!receiver->ending)
 		sf_receiver_end(receiver, "duration");
+	else if (receiver->took_datagrams && now < receiver->cut_ns)
+		receiver->deadline_ns =
+			now + DRAIN_NS < receiver->cut_ns ? now + DRAIN_NS : receiver->cut_ns;
+	else
+		sf_receiver_cut(receiver);
 }
 
 static void fail(struct sf_receiver *receiver, const char *where, int code)
@@ -73,6 +86,7 @@ static void take_batch(struct sf_receiver *receiver, unsigned count)
 	unsigned i = 0;
 
 	note_input(receiver);
+	receiver->took_datagrams = true;
 	receiver->datagrams += count;
 	for (; i < count && !receiver->ended; i++) {
 		size_t length;
@@ -333,8 +347,10 @@ static void start_timers(struct sf_receiver *receiver)
 static bool turn(struct sf_receiver *receiver, int64_t until)
 {
 	uint64_t before = receiver->batches;
-	int result = sf_loop_turn(receiver->loop, until);
+	int result;
 
+	receiver->took_datagrams = false;
+	result = sf_loop_turn(receiver->loop, until);
 	if (result < 0)
 		fail(receiver, "epoll_wait", result);
 	return receiver->batches != before;

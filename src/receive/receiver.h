@@ -20,10 +20,11 @@
  * does not.
  *
  * A run ends in two steps. sf_receiver_end(), the duration and a long silence begin to *drain*:
- * what already lies in the sockets is still received, for 150 ms at most. Datagrams that had come
- * but were not handed to `message` by then, those in the sockets too, are counted as undecoded.
- * sf_receiver_cut() and sf_receiver_stop() end the run at once. All three may be called by
- * `message`, between two datagrams of a batch.
+ * what already lies in the sockets is still received. Sockets of datagrams take no further ones,
+ * and have 5 s for those that they hold; connections and DTLS have 150 ms, or as long as such
+ * datagrams are received. Datagrams that had come but were not handed to `message` by then, those
+ * in the sockets too, are counted as undecoded. sf_receiver_cut() and sf_receiver_stop() end the
+ * run at once. All three may be called by `message`, between two datagrams of a batch.
  */
 #ifndef SPANFLOW_RECEIVE_RECEIVER_H
 #define SPANFLOW_RECEIVE_RECEIVER_H
@@ -73,8 +74,10 @@ struct sf_receiver {
 	uint64_t batches;      /* received, each of at least one datagram */
 	int64_t last_batch_ns; /* monotonic time of the last one */
 	int64_t deadline_ns;   /* monotonic end of the run, or of draining; INT64_MAX: none */
-	const char *ending;    /* why the run drains; NULL: it does not */
-	const char *ended;     /* why the run has ended; NULL: it goes on */
+	int64_t cut_ns;        /* with `ending`: deadline_ns is never later */
+	bool took_datagrams; /* in this turn of the loop, from a socket that drains or will drain */
+	const char *ending;  /* why the run drains; NULL: it does not */
+	const char *ended;   /* why the run has ended; NULL: it goes on */
 	struct sf_error error; /* of a socket or of the loop, after the run; code 0: none */
 };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- *	datagram of ──┬─ a peer with a session ──────────────> session (a hello: a session in its place)
- *	              ├─ anybody else, a hello without cookie ─> answer: a cookie; nothing is kept
- *	              ├─ …, a hello with the peer's cookie ────> new session
- *	              └─ …, something else ───────────────────> counted; data are answered by an alert
+ *	datagram of ──┬─ a peer with a session ─────────────> session (a hello: a new one instead)
+ *	              ├─ any other, a hello without cookie ─> answer: a cookie; nothing is kept
+ *	              ├─ …, a hello with the peer's cookie ─> new session
+ *	              └─ …, something else ─────────────────> counted; data get an alert as answer
  *
- * The alert goes in the clear: it tells an exporter whose session was lost with the last run of
- * this collector to begin another one. It is shorter than what it answers, and rare, so that nobody
- * can make a flood of it.
+ * The alert goes in the clear: it tells an exporter, whose session was lost with the last run of
+ * this collector, to begin another session. An alert is shorter than the datagram that it answers,
+ * and alerts are rare, so that nobody can make a flood of them.
  */
 #include "receive/sessions.h"
 

@@ -96,8 +96,8 @@ static void end_column(struct sf_page_bytes *out, size_t from)
 }
 
 /*
- * Hosts by the number of their rows. `order`: number on the page
- * -> host; `place`: the other way.
+ * Hosts in the order of the page, those with most rows first. `order`: from the number on the page
+ * to the host; `place`: from the host to that number.
  */
 struct order {
 	uint32_t *order, *place;

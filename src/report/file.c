@@ -28,6 +28,12 @@ bool sf_page_may_replace(const char *path)
 	return length == 0 || memmem(begin, length, MARK, strlen(MARK));
 }
 
+/* Sets the error of errno for a page at `path`; returns its code. */
+static int refused(const char *path, struct sf_error *error)
+{
+	return sf_error_set(error, -errno, "cannot write page %s: %s", path, sf_strerror(-errno));
+}
+
 int sf_page_write_file(struct sf_page *page, const char *path, struct sf_error *error)
 {
 	char *temporary = NULL;
@@ -41,14 +47,14 @@ int sf_page_write_file(struct sf_page *page, const char *path, struct sf_error *
 	fd = mkostemp(temporary, O_CLOEXEC);
 	stream = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!stream) {
-		code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
+		code = refused(path, error);
 	} else {
 		code = sf_page_write(page, stream, error);
 		if ((fchmod(fd, 0666 & ~mask) || fclose(stream)) && code == 0)
-			code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
+			code = refused(path, error);
 	}
 	if (code == 0 && rename(temporary, path))
-		code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
+		code = refused(path, error);
 	if (code && fd >= 0)
 		unlink(temporary);
 	free(temporary);

@@ -48,7 +48,10 @@ struct sf_page_text {
 	char text[SF_PAGE_TEXT]; /* padded with 0 */
 };
 
-/* Of the receiver: the port. The page has no use for the bit's own meaning. */
+/*
+ * Set if the receiver's port is known. The bit is one of SF_KNOWN_… whose own meaning the page does
+ * not use.
+ */
 #define SF_PAGE_KNOWN_DPORT SF_KNOWN_ID
 
 /* Facts that many rows have in common. `known`: SF_KNOWN_… of the direction. */
@@ -172,8 +175,8 @@ void sf_page_level_text(const struct sf_page *page, char *text, size_t size);
 /* ---- anonymize.c */
 
 /*
- * Replaces an address of `length` bytes: two with the same first n bits have
- * results with the same first n bits.
+ * Replaces an address of `length` bytes. Addresses with the same first n bits have results with the
+ * same first n bits.
  */
 void sf_page_anonymize(
 	const struct sf_hash_key *key, const uint8_t *address, unsigned length, uint8_t *result);

@@ -82,7 +82,9 @@ int sf_page_write(struct sf_page *page, FILE *stream, struct sf_error *error);
 /* The same into a file, which is replaced when the page is whole (file.c). */
 int sf_page_write_file(struct sf_page *page, const char *path, struct sf_error *error);
 
-/* There is no file of that name, an empty one or a page of ours: it may be replaced. */
+/*
+ * True if there is no file of that name, or it is empty or a page of spanflow: it may be replaced.
+ */
 bool sf_page_may_replace(const char *path);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the associations of the kernel (kernel.c) and of libusrsctp (usrsctp.c) have in common: the options of their
- * sockets, and what notifications mean. Both have the socket interface of RFC 6458, with the same names; numbers and
- * layouts are those of its header. So this file is compiled with each of the two, and usrsctp.c defines
- * SF_SCTP_BY_USRSCTP before it.
+ * What associations of the kernel (kernel.c) and of libusrsctp (usrsctp.c) have in common: the
+ * options of their sockets, and the meaning of notifications. Both have the socket interface of
+ * RFC 6458 with the same names, but other numbers and layouts, which come from different headers.
+ * So this file is compiled with each of the two headers; usrsctp.c defines SF_SCTP_BY_USRSCTP
+ * before it includes this file.
  *
  *	code = sf_sctp_set_options(set_option, socket);
  *	n = recvmsg(…);
- *	return sf_sctp_take(&association->state, n < 0 ? -errno : n, bytes, flags, stream, &arrival);
+ *	n = n < 0 ? -errno : n;
+ *	return sf_sctp_take(&association->state, n, bytes, flags, stream, &arrival);
  */
 #ifndef SPANFLOW_SCTP_ASSOCIATION_H
 #define SPANFLOW_SCTP_ASSOCIATION_H
@@ -25,7 +27,10 @@
 
 #include "sctp/sctp.h"
 
-/* So late a packet is sent again at most; and so often, before the association is given up: that takes 90 s. */
+/*
+ * Longest time until a packet is sent again, and how often it is sent again before the association
+ * is given up: after 90 s in all.
+ */
 #define SF_SCTP_RTO_MAX_MS 20000
 #define SF_SCTP_REPEATS    8
 
@@ -40,7 +45,10 @@ struct sf_sctp_state {
 typedef int (*sf_sctp_set_option)(void *socket, int name, const void *value, socklen_t size);
 
 /* [RFC7011-9.2-1] [RFC7011-10.1-1] [RFC6526-4.3-2] */
-/* The options without which an association is of no use here. 0, or the error of the one that is refused. */
+/*
+ * Sets the options without which an association is of no use here. 0, or the error of the refused
+ * option.
+ */
 static inline int sf_sctp_set_options(sf_sctp_set_option set, void *socket)
 {
 	static const uint16_t events[] = { SCTP_ASSOC_CHANGE, SCTP_SHUTDOWN_EVENT,
@@ -114,8 +122,8 @@ static inline int sf_sctp_take_notice(struct sf_sctp_state *state, const uint8_t
 }
 
 /*
- * What a call of receive() has found: `n` bytes or a negative error, with the flags of the message and the stream of its
- * data. Returns what sf_sctp_ops.receive() does.
+ * Evaluates what a call of recvmsg() or its like has returned: `n` bytes or a negative error, the
+ * flags of the message and the stream of its data. Returns what sf_sctp_ops.receive() returns.
  */
 static inline int sf_sctp_take(struct sf_sctp_state *state, ssize_t n, const uint8_t *bytes,
 	int flags, uint16_t stream, struct sf_sctp_arrival *arrival)

@@ -132,8 +132,9 @@ static bool is_there(int fd, struct sctp_status *status)
 }
 
 /*
- * The socket's send buffer, in which each part of a message takes more than its bytes. Its size is read first: when the
- * association is lost the buffer is empty, too.
+ * The octets that the socket's send buffer holds: more than the bytes of the messages, because the
+ * kernel adds its own for each part. The size is read before the state of the association: when an
+ * association is lost its buffer is empty, too, and must not count as acknowledged.
  */
 static uint64_t kernel_waiting(struct sf_sctp *sctp)
 {

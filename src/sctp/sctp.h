@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SCTP (RFC 9260) behind one table: the kernel's sockets (kernel.c), or libusrsctp with SCTP packets in datagrams
- * of UDP (RFC 6951; usrsctp.c, a module). No function waits. An association over UDP has no socket: its owner
- * gives it each datagram that has come, and sends what it makes. A client of the kernel:
+ * SCTP (RFC 9260) behind one table of functions: the kernel's sockets (kernel.c), or libusrsctp,
+ * whose SCTP packets travel in UDP datagrams (RFC 6951; usrsctp.c, a module). No function waits. An
+ * association over UDP has no socket: its owner hands in each datagram that arrives, and sends the
+ * datagrams that the library makes. A client of the kernel:
  *
  *	ops = sf_sctp_kernel();
- *	err = ops->connect(&sctp, &(struct sf_sctp_start){ .fd = fd, .peer = address, .peer_size = size });
+ *	err = ops->connect(&sctp,
+ *		&(struct sf_sctp_start){ .fd = fd, .peer = address, .peer_size = size });
  *	while ((err = ops->progress(sctp)) == -EAGAIN) …	until sctp->fd can be written
  *	n = ops->send(sctp, message, length, &(struct sf_sctp_sending){ .stream = 0 });
- *	ops->close(sctp);
+ *	ops->close(sctp, false);
  *
- * Over UDP the same, with ops = sf_sctp_load(&error), .wire and .port instead of .fd and .peer, and for each
- * datagram ops->input(NULL, sctp->handle, NULL, datagram, length). A server over UDP:
+ * A client over UDP does the same, with ops = sf_sctp_load(&error), with .wire and .port instead of
+ * .fd and .peer, and with ops->input(NULL, sctp->handle, NULL, datagram, length) for each datagram.
+ * A server over UDP:
  *
  *	err = ops->listen(&listener, 4739);
  *	ops->input(listener, handle, &wire, datagram, length);	`handle`: a number for each peer
  *	while ((sctp = ops->accept(listener, handle)))	…
  *		ops->attach(sctp, &wire);
  *
- * The library keeps its time by tick(): call it every SF_SCTP_TICK_NS while there are associations.
+ * The library has no clock of its own: call tick() every SF_SCTP_TICK_NS while there are
+ * associations.
  */
 #ifndef SPANFLOW_SCTP_SCTP_H
 #define SPANFLOW_SCTP_SCTP_H
@@ -34,7 +38,10 @@
 #define SF_SCTP_TICK_NS INT64_C(20000000)
 #define SF_SCTP_STREAMS 64 /* that an exporter asks for */
 
-/* Sends one datagram. Bytes, or a negative error. May be called by tick() in another thread than the owner's. */
+/*
+ * Sends one datagram. Returns its bytes, or a negative error. tick() may call this function in
+ * another thread than the owner's.
+ */
 struct sf_sctp_wire {
 	ssize_t (*send)(void *context, const uint8_t *bytes, size_t length);
 	void *context;
@@ -70,8 +77,8 @@ enum sf_sctp_news {
 	SF_SCTP_CLOSED,    /* the peer has ended the association in order */
 	SF_SCTP_DATA,      /* a message, or a part of one */
 	SF_SCTP_ABANDONED, /* a message, or a part of one, was not delivered */
-	SF_SCTP_BROKEN, /* the message of which parts have come does not go on: the peer has given it up */
-	SF_SCTP_OTHER, /* something else: call again */
+	SF_SCTP_BROKEN,    /* the peer has given up the message of which parts have come */
+	SF_SCTP_OTHER,     /* something else: call again */
 };
 
 struct sf_sctp_arrival {
@@ -89,8 +96,8 @@ struct sf_sctp_ops {
 	/* 0: it is there. -EAGAIN: not yet; or an error. */
 	int (*progress)(struct sf_sctp *sctp);
 	/*
-	 * Takes the whole message, at most 65535 bytes: `length`; or nothing: -EAGAIN, or an error, after which
-	 * the association is of no use.
+	 * Takes the whole message, of at most 65535 bytes, and returns `length`; or takes nothing
+	 * and returns -EAGAIN, or an error after which the association is of no use.
 	 */
 	ssize_t (*send)(struct sf_sctp *sctp, const uint8_t *bytes, size_t length,
 		const struct sf_sctp_sending *sending);
@@ -98,22 +105,31 @@ struct sf_sctp_ops {
 	int (*receive)(
 		struct sf_sctp *sctp, uint8_t *bytes, size_t size, struct sf_sctp_arrival *arrival);
 	/*
-	 * Bytes that send() took and the peer has not acknowledged: not less than there are. After the association
-	 * was lost, as many as then.
+	 * An upper bound of the bytes that send() took and the peer has not acknowledged. After the
+	 * association was lost, the last bound before.
 	 */
 	uint64_t (*waiting)(struct sf_sctp *sctp);
 	/* Bytes that the peer's receive buffer has room for; UINT32_MAX: unknown. */
 	uint32_t (*window)(struct sf_sctp *sctp);
-	/* Streams that send() may name, when the association is there: no more than the peer takes. */
+	/*
+	 * How many streams send() may name, once the association is there: no more than the peer
+	 * accepts.
+	 */
 	uint16_t (*streams)(struct sf_sctp *sctp);
 	/* Nothing will be sent any more: the association ends when the peer has everything. */
 	void (*finish)(struct sf_sctp *sctp);
-	/* Frees it. `cut`: an association that still is one is aborted; otherwise it ends in order. */
+	/*
+	 * Frees the association. `cut`: one that has not ended is aborted; otherwise it ends in
+	 * order.
+	 */
 	void (*close)(struct sf_sctp *sctp, bool cut);
 
 	/* ---- the kernel's */
 
-	/* Takes a socket over that accept(2) has given. 0, or a negative error: the socket stays the caller's. */
+	/*
+	 * Takes over a socket that accept(2) has returned. 0, or a negative error: the socket stays
+	 * the caller's.
+	 */
 	int (*adopt)(struct sf_sctp **sctp, int fd);
 
 	/* ---- over UDP */
@@ -123,12 +139,15 @@ struct sf_sctp_ops {
 	/* After all its associations. */
 	void (*unlisten)(struct sf_sctp_listener *listener);
 	/*
-	 * A datagram from the peer with this handle. `wire`: what answers to it, for an association that does
-	 * not exist yet; or NULL.
+	 * Hands in a datagram from the peer with this handle. `wire`: sends the answer of an
+	 * association that does not exist yet; or NULL.
 	 */
 	void (*input)(struct sf_sctp_listener *listener, uint64_t handle,
 		const struct sf_sctp_wire *wire, const uint8_t *datagram, size_t length);
-	/* An association that the peer with this handle has begun. NULL: none. Its wire does not send yet. */
+	/*
+	 * An association that the peer with this handle has begun; NULL: none. It sends nothing
+	 * before attach().
+	 */
 	struct sf_sctp *(*accept)(struct sf_sctp_listener *listener, uint64_t handle);
 	/* Gives the accepted association its wire, whose context has to live until close(). */
 	void (*attach)(struct sf_sctp *sctp, const struct sf_sctp_wire *wire);
@@ -138,7 +157,10 @@ struct sf_sctp_ops {
 
 const struct sf_sctp_ops *sf_sctp_kernel(void);
 
-/* Over UDP. NULL: this build has no libusrsctp, or the module does not load; the error says which. */
+/*
+ * The functions for SCTP over UDP. NULL: this build has no libusrsctp, or the module does not load;
+ * `error` says which.
+ */
 const struct sf_sctp_ops *sf_sctp_load(struct sf_error *error);
 
 #endif

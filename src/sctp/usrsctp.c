@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SCTP by libusrsctp, over UDP. The library knows peers by a pointer that it never follows (AF_CONN): the handle. It runs
- * without its own sockets and timers: packets and time come from the owners of associations, whose thread they are
- * handled in. It makes one thread at the start, which sleeps: it would walk over associations if an address of this
- * host changed, and there are none.
+ * SCTP by libusrsctp, over UDP. The library knows a peer by a pointer that it never follows
+ * (AF_CONN): the handle. The library runs without its own sockets and timers: the owner of an
+ * association hands in packets and the time, and they are handled in the owner's thread. The
+ * library starts one thread all the same, which sleeps: it would walk over associations if an
+ * address of this host changed, but those of AF_CONN do not change.
  *
  *	owner ── input() ──> library ── put_out() ──> wire of the association with this handle
- *	tick() ────────────────^			 or of the datagram that is being handled
+ *	tick() ────────────────^                      or of the datagram that is being handled
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,7 +22,10 @@
 
 extern const struct sf_sctp_ops sf_sctp_usrsctp;
 
-/* Of usrsctp_getsockopt(): bytes that wait in the buffers of an association. FreeBSD's header has it, this one does not. */
+/*
+ * An option of usrsctp_getsockopt(): bytes that wait in the buffers of an association. FreeBSD's
+ * header defines it, the library's does not.
+ */
 #define GET_BUFFER_USE 0x00001101
 
 #define BUFFER    (1 << 20) /* bytes, of each direction */
@@ -53,7 +57,10 @@ static struct sf_sctp_listener *listeners; /* of one thread, that of the collect
 static struct association *all;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Time that the library knows of. Its timers run under the lock, as only one thread at a time may run them. */
+/*
+ * The time that was last told to the library. Its timers run under time_lock, because only one
+ * thread at a time may run them.
+ */
 static pthread_mutex_t time_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t told_ns;
 
@@ -102,7 +109,10 @@ static int put_out(void *address, void *bytes, size_t length, uint8_t tos, uint8
 static void start_library(void)
 {
 	usrsctp_init_nothreads(0, put_out, NULL);
-	/* the path's congestion marks and this host's addresses are unknown here; keys are for TLS */
+	/*
+	 * the library sees neither the congestion marks of IP packets nor this host's addresses,
+	 * and TLS, not SCTP, authenticates
+	 */
 	usrsctp_sysctl_set_sctp_ecn_enable(0);
 	usrsctp_sysctl_set_sctp_asconf_enable(0);
 	usrsctp_sysctl_set_sctp_auto_asconf(0);
@@ -158,7 +168,10 @@ static int set_options(struct socket *socket)
 	const struct sctp_assoc_value first_come = { .assoc_value = SCTP_SS_FIRST_COME };
 	int code = usrsctp_set_non_blocking(socket, 1) < 0 ? -errno : 0;
 
-	/* messages leave in the order in which they came; without it only acknowledgements come later */
+	/*
+	 * messages leave in the order in which they came; if this fails, only acknowledgements
+	 * come later
+	 */
 	set_option(socket, SCTP_PLUGGABLE_SS, &first_come, sizeof(first_come));
 	if (code == 0)
 		code = set(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
@@ -236,7 +249,10 @@ static void usr_close(struct sf_sctp *sctp, bool cut)
 	free(association);
 }
 
-/* Numbers of this side: those that a listener is given are of another kind, so that none of them meet. */
+/*
+ * A handle for an association that this side begins. The owners of listeners take handles of
+ * another range, so that no two are equal.
+ */
 static uint64_t next_handle(void)
 {
 	static uint64_t last;

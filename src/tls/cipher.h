@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * AES-128 and SHA-256 for packets that anybody may decrypt, because the key is made of what is sent in the clear (Initial
- * packets of QUIC). OpenSSL lies behind it, in the module for TLS.
+ * AES-128 and SHA-256 for packets that anybody may decrypt, because the key is derived from bytes
+ * that are sent in the clear (Initial packets of QUIC). OpenSSL does the work, in the module of
+ * TLS.
  *
- *	ops = sf_cipher_load(&error);				NULL: no OpenSSL
+ *	ops = sf_cipher_load(&error);			NULL: no OpenSSL
  *	cipher = ops->create();				before privileges are given up
- *	ops->block(cipher, key, from, to);			ECB, one block
+ *	ops->block(cipher, key, from, to);		ECB, one block
  *	ops->open(cipher, key, nonce, &aad, &text, to);	GCM
- *	ops->digest(cipher, bytes, length, to);		SHA-256, with the processor's instructions for it
+ *	ops->digest(cipher, bytes, length, to);		SHA-256, by the processor's instructions
  *	ops->destroy(cipher);
  */
 #ifndef SPANFLOW_TLS_CIPHER_H
@@ -33,8 +34,8 @@ struct sf_cipher_ops {
 	bool (*block)(
 		struct sf_cipher *cipher, const uint8_t *key, const uint8_t *from, uint8_t *to);
 	/*
-	 * Decrypts `length` bytes, behind which the tag lies. False: the tag is not that of the text and of
-	 * the bytes `aad`, which were not encrypted.
+	 * Decrypts `length` bytes, which the tag follows. False: the tag does not fit the text and
+	 * the bytes `aad`, which are authenticated but not encrypted.
 	 */
 	bool (*open)(struct sf_cipher *cipher, const uint8_t *key, const uint8_t *nonce,
 		const uint8_t *aad, size_t aad_length, const uint8_t *from, size_t length,

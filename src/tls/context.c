@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TLS and DTLS 1.2 and later with OpenSSL 3: files, certificates and names that a peer must have, and why a
- * session fails in words.
+ * What TLS and DTLS (1.2 and later) share: OpenSSL 3 reads certificates and keys, the peer's
+ * certificate has to have one of the names that are accepted, and a failure is told in words.
  */
 #include "tls/internal.h"
 
@@ -68,8 +68,9 @@ static const char *words_for(unsigned long code)
 }
 
 /*
- * Why OpenSSL has failed: a system call's error if one is among its entries ("No such file or directory"), words
- * of our own if there are any, otherwise the last entry that says more than a part.
+ * Why OpenSSL has failed. First choice: the error of a system call ("No such file or directory").
+ * Second: words of our own for an entry. Else the last entry that says more than the name of a
+ * part.
  */
 static const char *reason(void)
 {
@@ -151,7 +152,9 @@ static void set_rules(SSL_CTX *ssl, int least_version, bool server)
 	/* RFC 7011 §11: mutual authentication */
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verified);
 	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
-	/* a collector that is killed sends no close_notify: the end of the connection as with TCP */
+	/*
+	 * a collector that is killed sends no close_notify: the connection ends as one of TCP does
+	 */
 	if (!server)
 		SSL_CTX_set_options(ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_num_tickets(ssl, 0);

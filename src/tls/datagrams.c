@@ -98,8 +98,8 @@ static const BIO_METHOD *method(void)
 /* ---------------------------------------------------------------- cookies */
 
 /*
- * The cookie of a peer is a digest of its address and the hour under the context's secret: the server keeps nothing,
- * and who once had an address cannot use it for ever.
+ * The cookie of a peer: a digest of its address and the hour, keyed with the context's secret. So
+ * the server keeps nothing, and a cookie loses its value when the address has gone to another host.
  */
 static bool cookie_of(
 	const struct session *session, int64_t hour, uint8_t *cookie, unsigned *length)
@@ -183,7 +183,10 @@ static struct sf_dtls *session_open(
 	return &session->dtls;
 }
 
-/* The shortest encrypted record: AES has an explicit nonce of 8 bytes and a tag of 16, ChaCha20 the tag alone. */
+/*
+ * Bytes of the shortest encrypted record: AES has an explicit nonce of 8 bytes and a tag of 16,
+ * ChaCha20 the tag alone.
+ */
 static size_t least_record(const struct session *session)
 {
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(session->talk.ssl);
@@ -196,8 +199,9 @@ static size_t least_record(const struct session *session)
 }
 
 /*
- * Bytes of the datagram before an encrypted record that is too short to be one. OpenSSL 3.0 ends the session because
- * of such a record, which anybody can forge, while RFC 6347 §4.1.2.7 has it discarded.
+ * Length of the datagram up to the first encrypted record that is too short to be one. OpenSSL 3.0
+ * would end the session because of such a record, which anybody can forge; RFC 6347 §4.1.2.7 wants
+ * it discarded.
  */
 static size_t usable(const struct session *session, const uint8_t *datagram, size_t length)
 {

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DTLS 1.2: RFC 7011 §11, RFC 6347. A session has no socket: its owner gives it each datagram that has come,
- * and sends what the session makes. It lies in the module of TLS (tls.h). A client:
+ * DTLS 1.2: RFC 7011 §11, RFC 6347. A session has no socket: its owner hands in each datagram that
+ * arrives, and sends the datagrams that the session makes. The module of TLS has the code (tls.h).
+ * A client:
  *
  *	dtls = sf_dtls_load(&error);
- *	err = dtls->context_new(&context, &files, false, &error);	reads the files
+ *	err = dtls->context_new(&context, &files, false, &error);  reads the files
  *	session = dtls->open(context, "collector.example", &wire);
- *	while ((err = dtls->handshake(session)) == -EAGAIN) {		wire.send() sends datagrams
+ *	while ((err = dtls->handshake(session)) == -EAGAIN) {	   wire.send() sends datagrams
  *		… recv() within dtls->wait_ns(session), or dtls->repeat(session) …
  *		dtls->input(session, datagram, length);
  *	}
- *	n = dtls->write(session, message, length);			one datagram
+ *	n = dtls->write(session, message, length);		   one datagram
  *
- * A server keeps nothing of a peer before the peer has shown that datagrams reach it at its address, by a
- * cookie (RFC 6347 §4.2.1):
+ * A server keeps no state for a peer until a cookie has come back from the peer's address, which
+ * shows that datagrams reach the peer there (RFC 6347 §4.2.1):
  *
  *	session = dtls->open(context, NULL, &wire);
  *	if (dtls->hello(session, peer, peer_length, datagram, length, now) == 1)
- *		… the session is that of the peer: handshake(), then for each datagram input() and read() …
+ *		… now the session belongs to the peer: handshake(), then input() and read() …
  */
 #ifndef SPANFLOW_TLS_DTLS_H
 #define SPANFLOW_TLS_DTLS_H
@@ -25,8 +26,8 @@
 #include "tls/tls.h"
 
 /*
- * Most bytes by which a record is longer than what it carries: header 13; of block ciphers an initial vector
- * and padding of 16 each and a MAC of 48. Ciphers in use today add 37 or fewer.
+ * Most bytes by which a record is longer than its payload: a header of 13; with block ciphers an
+ * initial vector and padding of 16 each, and a MAC of 48. Ciphers in use today add 37 or fewer.
  */
 #define SF_DTLS_OVERHEAD 96
 #define SF_DTLS_MOST     16384 /* bytes that a record carries: RFC 6347 §4.1 */
@@ -40,8 +41,8 @@ struct sf_dtls_wire {
 struct sf_dtls {
 	bool shaken; /* the handshake is done */
 	/*
-	 * After the handshake the peer has sent an alert in the clear, as a peer does that does not know the session.
-	 * Anybody could have sent it: a reason to look, no proof.
+	 * After the handshake an alert in the clear has come, as a peer sends it that does not know
+	 * the session. Anybody could have sent the alert: it is a reason to look, and no proof.
 	 */
 	bool disowned;
 	char trouble[160]; /* why the last call failed; or "" */
@@ -56,22 +57,31 @@ struct sf_dtls_ops {
 	struct sf_dtls *(*open)(
 		struct sf_tls_context *context, const char *name, const struct sf_dtls_wire *wire);
 	/*
-	 * Server: a datagram from a peer without a session; `peer`: at most 32 bytes that tell peers apart.
-	 * 1: it is a hello with the cookie that this peer was sent. 0: it is not; the peer may have been sent
-	 * a cookie, and the session waits for a hello of anybody. A cookie is good for one to two hours of the
-	 * clock of `now_ns`.
+	 * Server: takes a datagram from a peer without a session. `peer`: at most 32 bytes that
+	 * tell peers apart. Returns 1 for a hello with the cookie that this peer was sent.
+	 * Otherwise returns 0: the peer may have been sent a cookie, and the session waits for the
+	 * hello of any peer. A cookie is valid for one to two hours by the clock of `now_ns`.
 	 */
 	int (*hello)(struct sf_dtls *dtls, const uint8_t *peer, size_t peer_length,
 		const uint8_t *datagram, size_t length, int64_t now_ns);
 	/* A datagram for the calls that follow; lent until the next input(). */
 	void (*input)(struct sf_dtls *dtls, const uint8_t *datagram, size_t length);
-	/* 0: done. -EAGAIN: again with the next datagram. -EPROTO: failed; or the error of send(). */
+	/*
+	 * 0: done. -EAGAIN: call again with the next datagram. -EPROTO: failed; or the error of
+	 * send().
+	 */
 	int (*handshake)(struct sf_dtls *dtls);
-	/* Bytes of one record; 0: the peer has ended the session; -EAGAIN: no more; -EPROTO or an error. */
+	/*
+	 * Bytes of one record; 0: the peer has ended the session; -EAGAIN: the datagram has no more
+	 * records; -EPROTO or another error.
+	 */
 	ssize_t (*read)(struct sf_dtls *dtls, uint8_t *bytes, size_t length);
 	/* `length`, -EPROTO, or the error of send(): nothing was sent. */
 	ssize_t (*write)(struct sf_dtls *dtls, const uint8_t *bytes, size_t length);
-	/* Until a part of the handshake is to be sent again, which repeat() does; INT64_MAX: never. */
+	/*
+	 * Time until repeat() is to be called, which sends a part of the handshake again;
+	 * INT64_MAX: no part is to be sent again.
+	 */
 	int64_t (*wait_ns)(struct sf_dtls *dtls);
 	void (*repeat)(struct sf_dtls *dtls);
 	/* Tells the peer that nothing follows. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside of the module with OpenSSL: what TLS (openssl.c) and DTLS (datagrams.c) have in common (context.c). */
+/*
+ * Internal header of the module with OpenSSL: what TLS (openssl.c) and DTLS (datagrams.c) share
+ * (context.c).
+ */
 #ifndef SPANFLOW_TLS_INTERNAL_H
 #define SPANFLOW_TLS_INTERNAL_H
 
@@ -11,9 +14,9 @@
 
 struct sf_tls_context {
 	SSL_CTX *ssl;
-	const BIO_METHOD *
-		wire; /* of the sessions; stays, because sessions may live longer than the context */
-	char *names;  /* of the peer; NULL: any */
+	/* of the sessions; never freed, because sessions may outlive the context */
+	const BIO_METHOD *wire;
+	char *names; /* of the peer; NULL: any */
 	bool server;
 	uint8_t secret[SF_COOKIE_SECRET]; /* DTLS: of the cookies */
 };
@@ -34,8 +37,9 @@ int sf_tls_context_new(struct sf_tls_context **context, const SSL_METHOD *method
 void sf_tls_context_free(struct sf_tls_context *context);
 
 /*
- * Makes talk->ssl, which reads and writes through a BIO of the context that has `data`. `name`: what a client
- * connects to. False: no memory; sf_tls_talk_close() is to be called all the same.
+ * Makes talk->ssl, which reads and writes through a BIO of the context; `data` is the data of the
+ * BIO. `name`: the host that a client connects to. False: no memory; the caller calls
+ * sf_tls_talk_close() all the same.
  */
 bool sf_tls_talk_open(
 	struct sf_tls_talk *talk, struct sf_tls_context *context, const char *name, void *data);

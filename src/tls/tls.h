@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TLS over a connected socket that does not wait: RFC 7011 §11. Both sides check the certificate of the
- * other. OpenSSL lies behind struct sf_tls_ops, in a module that is loaded when TLS is used for the first
- * time (base/module.h). Example:
+ * TLS over a connected, non-blocking socket: RFC 7011 §11. Each side checks the certificate of the
+ * other. struct sf_tls_ops hides OpenSSL, which a module links; the module is loaded when TLS is
+ * used for the first time (base/module.h). Example:
  *
  *	tls = sf_tls_load(&error);
- *	err = tls->context_new(&context, &files, false, &error);	reads the files
+ *	err = tls->context_new(&context, &files, false, &error);  reads the files
  *	session = tls->open(context, fd, "collector.example");
- *	while ((err = tls->handshake(session)) == -EAGAIN) …		poll for session->wants_read or write
+ *	while ((err = tls->handshake(session)) == -EAGAIN)
+ *		… poll() for session->wants_read or wants_write …
  *	n = tls->write(session, bytes, length);
- *	tls->close(session);						the descriptor stays open
+ *	tls->close(session);					  the descriptor stays open
  *	tls->context_free(context);
  */
 #ifndef SPANFLOW_TLS_TLS_H
@@ -61,7 +62,10 @@ struct sf_tls_ops {
 	/* Tells the peer that nothing follows. */
 	void (*finish)(struct sf_tls *tls);
 	void (*close)(struct sf_tls *tls);
-	/* AES with a key of 128 bits, block by block (ECB), for anonymize=cryptopan. NULL: no memory. */
+	/*
+	 * Makes AES with a key of 128 bits, block by block (ECB), for anonymize=cryptopan. NULL: no
+	 * memory.
+	 */
 	struct sf_aes *(*aes_new)(const uint8_t key[16]);
 	/* `length`: a multiple of 16. */
 	void (*aes_encrypt)(struct sf_aes *aes, const uint8_t *in, uint8_t *out, size_t length);
@@ -72,8 +76,8 @@ struct sf_tls_ops {
 const struct sf_tls_ops *sf_tls_load(struct sf_error *error);
 
 /*
- * Takes one of the options ca=, cert=, key= and name=. `value` is lent. False: it is none of them, or
- * the value is empty.
+ * Takes one of the options ca=, cert=, key= and name=. `value` is lent. False: `name` is another
+ * option, or the value is empty.
  */
 bool sf_tls_option(struct sf_tls_files *files, const char *option, const char *value);
 

@@ -127,10 +127,10 @@ void sf_backlog_close(struct sf_backlog *backlog)
 	free(backlog);
 }
 
-bool sf_backlog_is_long(struct sf_backlog *backlog)
+bool sf_backlog_is_long(struct sf_backlog *backlog, uint32_t *used)
 {
-	uint32_t used, size;
+	uint32_t size;
 
 	/* no answer: no socket is there, and the next send reports that */
-	return ask(backlog, &used, &size) == 0 && used >= size / 2;
+	return ask(backlog, used, &size) == 0 && *used >= size / 2;
 }

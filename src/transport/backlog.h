@@ -16,7 +16,7 @@ struct sf_backlog;
 struct sf_backlog *sf_backlog_open(const struct sockaddr *local, const struct sockaddr *peer);
 void sf_backlog_close(struct sf_backlog *backlog);
 
-/* True if half of the buffer or more is used. */
-bool sf_backlog_is_long(struct sf_backlog *backlog);
+/* True if half of the buffer or more is used: *used bytes. */
+bool sf_backlog_is_long(struct sf_backlog *backlog, uint32_t *used);
 
 #endif

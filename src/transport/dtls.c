@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DTLS over UDP: RFC 7011 §11. A message is a record, and a record is a datagram. Nobody acknowledges datagrams, so
- * what was handed to the kernel counts as acknowledged.
+ * DTLS over UDP: RFC 7011 §11. A message is a record, and a record is a datagram. Nobody
+ * acknowledges datagrams, so a message counts as acknowledged when the kernel has taken its
+ * datagram.
  *
- * A collector that has lost the session, because it was started again, cannot say so in the session. Three things
- * tell it: ICMP while nobody listens; an alert in the clear, which spanflow's collector and others send when they
- * do not know the session; and, if neither comes, a new session, which is made every renew_ns.
+ * A collector that has lost the session, because it was started again, cannot say so in the
+ * session. Three signs tell it: ICMP, while no program listens; an alert in the clear, which
+ * spanflow's collector and others send when they do not know the session; and, if neither comes,
+ * the handshake of a new session, which is made every renew_ns.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,8 +21,9 @@
 #define DATAGRAM_MAX 65535
 #define READ_MOST    16 /* datagrams of one call: others may send more than are read */
 /*
- * An alert in the clear may be forged: it ends no session that is younger than this. After sessions that ended so within
- * two minutes it is twice as long each time, so that forged alerts cost a handshake a minute in the end.
+ * An alert in the clear may be forged, so it ends no session that is younger than this. After each
+ * session that an alert ended within two minutes the age is doubled: in the end forged alerts cost
+ * no more than a handshake a minute.
  */
 #define TRUST_NS      INT64_C(1000000000)
 #define TRUST_MOST_NS (60 * TRUST_NS)
@@ -102,7 +105,10 @@ static int dtls_connect(struct sf_connection *link, const struct sf_peer *peer, 
 	return 0;
 }
 
-/* The next datagram, for the session. 0, -EAGAIN, or an error: some come from ICMP. */
+/*
+ * Hands the next datagram to the session. 0, -EAGAIN, or an error, for example one that ICMP has
+ * reported.
+ */
 static int receive(struct dtls_connection *dtls)
 {
 	ssize_t n = recv(dtls->link.fd, dtls->datagram, sizeof(dtls->datagram), MSG_DONTWAIT);
@@ -219,7 +225,7 @@ static void dtls_close(struct sf_connection *link)
 	sf_tcp_close(link);
 }
 
-/* The next session uses what is in the files now; if they cannot be read, what was in them. */
+/* Reads the files for the next session. If they cannot be read, it uses what was read before. */
 static int dtls_reload(struct sf_connection *link, struct sf_error *error)
 {
 	struct dtls_connection *dtls = of(link);

@@ -124,7 +124,7 @@ static int reopen(const struct file *file, const char **why)
 	return -1;
 }
 
-/* The file was moved away (logrotate): goes on in a new one of its name. */
+/* Goes on in a new file of the same name, because the file was moved away (logrotate). */
 static void file_turn(struct sf_transport *transport, int64_t now_ns, int64_t wall_ns)
 {
 	struct file *file = (struct file *)transport;
@@ -158,8 +158,8 @@ static void file_turn(struct sf_transport *transport, int64_t now_ns, int64_t wa
 }
 
 /*
- * SIGHUP. A pipe is not opened again: its reader would see the end. The hook is not told of the file that was moved
- * away: its new name is not known.
+ * SIGHUP. A pipe is not opened again, because its reader would see the end of the file. The hook is
+ * not told of the file that was moved away, because its new name is not known.
  */
 static int file_reload(struct sf_transport *transport, struct sf_error *error)
 {

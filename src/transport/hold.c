@@ -186,8 +186,8 @@ static void release_spool(struct sf_hold *hold)
 }
 
 /*
- * Messages of memory that lie before those from the spool stay in memory; all others are newer than what
- * the spool holds, or it holds nothing, and go to its end.
+ * Moves messages from memory to the end of the spool, but for the first `before` ones: these are
+ * older than what the spool holds, and stay in memory. The others are newer, or the spool is empty.
  */
 static void move_to_spool(struct sf_hold *hold, unsigned before)
 {

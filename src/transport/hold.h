@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is held for a collector of a connection: messages under way (window.h) and, with a spool, those
- * that have to wait on disk (spool.h).
+ * What is held for a collector of a connection: messages under way (window.h) and, with a spool,
+ * messages that have to wait on disk (spool.h).
  *
  *	not spooling   new messages go into the window
- *	spooling       new messages go to the end of the spool; the window is filled from its beginning
+ *	spooling       new messages go to the end of the spool; the window is filled from its start
  *
- * Spooling begins when the collector is away or the window is full, and ends when the spool is empty. What
- * an earlier run has left is sent first, on connections of its own, because it may use other templates.
+ * Spooling begins when the collector is away or the window is full, and ends when the spool is
+ * empty. Messages that an earlier run has left are sent first, on connections of their own, because
+ * they may use other templates.
  */
 #ifndef SPANFLOW_TRANSPORT_HOLD_H
 #define SPANFLOW_TRANSPORT_HOLD_H
@@ -46,7 +47,10 @@ int sf_hold_open_spool(struct sf_hold *hold, struct sf_disk *disk,
 	const struct sf_spool_options *options, struct sf_error *error);
 void sf_hold_fini(struct sf_hold *hold);
 
-/* Takes message `index` of the batch, which lies at `bytes`; sets its fate. Returns 0 or an error. */
+/*
+ * Takes message `index` of the batch, whose bytes are at `bytes`; sets its fate. Returns 0 or an
+ * error.
+ */
 int sf_hold_put(struct sf_hold *hold, struct sf_batch *batch, unsigned index, const uint8_t *bytes);
 
 /* A new connection begins. */
@@ -61,7 +65,10 @@ bool sf_hold_again(struct sf_hold *hold, struct sf_batch *batch, uint8_t *room, 
 /* Frees old messages that were acknowledged: sf_window_release(). */
 void sf_hold_release(struct sf_hold *hold, int64_t mono, size_t octets);
 
-/* The run ends: what is not acknowledged stays in the spool. Without one it is lost, and returned. */
+/*
+ * The run ends. Messages that are not acknowledged stay in the spool; without a spool they are
+ * lost, and the function returns their sums.
+ */
 struct sf_outcome sf_hold_end(struct sf_hold *hold);
 
 #endif

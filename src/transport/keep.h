@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which files of a series stay: the oldest ones are removed when they are too old, or when all of them take too
- * many bytes. Only files whose path matches the pattern are removed, and directories of the pattern that are
- * empty then. The directory is read once, at the start; files that are completed later are added.
+ * Which files of a series stay. The oldest ones are removed when they are too old, or when all of
+ * them take too many bytes. Only files whose path matches the pattern are removed, and those
+ * directories of the pattern that are empty then. The directory is read once, at the start; files
+ * that are completed later are added.
  */
 #ifndef SPANFLOW_TRANSPORT_KEEP_H
 #define SPANFLOW_TRANSPORT_KEEP_H
@@ -28,10 +29,12 @@ struct sf_keep {
 /* Finds the files that are there. 0, -ENOMEM, or an error of the base directory. */
 int sf_keep_start(struct sf_keep *keep, const struct sf_pattern *pattern, int base);
 
-/* A file was completed. 0 or -ENOMEM: it is not removed by this run then. */
+/* Adds a file that was completed. 0 or -ENOMEM: this run will not remove the file. */
 int sf_keep_add(struct sf_keep *keep, const char *name, uint64_t octets, int64_t time_ns);
 
-/* Removes what does not stay. 0, or the error of the last file that could not be removed. */
+/*
+ * Removes files that are not to stay. 0, or the error of the last file that could not be removed.
+ */
 int sf_keep_enforce(struct sf_keep *keep, int64_t now_ns);
 
 void sf_keep_fini(struct sf_keep *keep);

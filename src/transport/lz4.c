@@ -5,8 +5,8 @@
  *	connection:  "LZ4c", bytes of the reader's buffer (32 bits) | block | block | …
  *	block:       bytes before compression, bytes of LZ4 (16 bits each) | LZ4
  *
- * Numbers are in network order. Blocks do not refer to earlier ones, as messages are large. A message may be cut
- * into several blocks.
+ * Numbers are in network order. Blocks do not refer to earlier ones: messages are large enough to
+ * be compressed alone. A message may be cut into several blocks.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -70,7 +70,10 @@ static int compress(struct lz4_connection *lz4, const uint8_t *bytes, size_t len
 	return 0;
 }
 
-/* A block that was written in part is finished by the next call, which begins with the same bytes. */
+/*
+ * A block that was written in part stays in lz4->bytes. The next call, whose bytes begin as those
+ * of this one, writes the rest.
+ */
 static ssize_t lz4_write(struct sf_connection *link, const uint8_t *bytes, size_t length)
 {
 	struct lz4_connection *lz4 = of(link);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sums of flow records, and of the pieces (messages, rows) that carried them to a destination or were lost.
+ * Sums of flow records, and of the pieces (messages, rows) that carried the records to a
+ * destination or were lost with them.
  *
  *	struct sf_outcome sent = { 0 };
  *
- *	sf_outcome_enter(&sent, message->length, &message->flows);	one message more was sent
- *	sf_count_add(&stats->sent, &sent.flows);			a settlement: added up elsewhere …
- *	sent = (struct sf_outcome){ 0 };				… and begun anew
+ *	sf_outcome_enter(&sent, message->length, &message->flows);  one message more was sent
+ *	sf_count_add(&stats->sent, &sent.flows);		    a settlement: added up …
+ *	sent = (struct sf_outcome){ 0 };			    … and begun anew
  */
 #ifndef SPANFLOW_TRANSPORT_OUTCOME_H
 #define SPANFLOW_TRANSPORT_OUTCOME_H

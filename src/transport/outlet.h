@@ -3,9 +3,9 @@
  * Writes bytes to a descriptor: a file, a pipe, a terminal, a socket. Bytes are appended in pieces
  * (an IPFIX message, or rows of text), and the number of records of each piece is known.
  *
- *	waits           sf_outlet_write() returns when all bytes are written or an error occurred
- *	does not wait   sf_outlet_pump() writes as much as is possible now and keeps the rest; a pipe
- *	                gets a piece of at most PIPE_BUF bytes as a whole or not at all
+ *	waits          sf_outlet_write() returns when all bytes are written or an error occurred
+ *	does not wait  sf_outlet_pump() writes as much as is possible now and keeps the rest; a
+ *	               pipe gets a piece of at most PIPE_BUF bytes as a whole or not at all
  *
  * After a failure, such as a full disk, there is an attempt once a second, and writing goes on
  * where it stopped. A pipe or socket whose reader has gone takes no further bytes.

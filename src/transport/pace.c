@@ -16,8 +16,9 @@
  */
 #define WATCHED_RATE 400000
 
-#define LOOK_NS  INT64_C(200000)     /* interval of checks of a buffer that is half full */
-#define STUCK_NS INT64_C(1000000000) /* a collector that has not read for this time has stopped */
+#define LOOK_NS INT64_C(200000) /* interval of checks of a buffer that is half full */
+#define STUCK_NS                                                                                   \
+	INT64_C(5000000000) /* a collector that has read nothing for this time has stopped */
 
 static void set_rate(struct sf_pace *pace, uint64_t rate)
 {
@@ -59,17 +60,23 @@ void sf_pace_fini(struct sf_pace *pace)
 	sf_backlog_close(pace->backlog);
 }
 
-/* True if half of the collector's buffer is used. After STUCK_NS of that, the watch ends. */
+/*
+ * True if half of the collector's buffer is used. If it reads nothing for STUCK_NS then, the watch
+ * ends.
+ */
 static bool is_behind(struct sf_pace *pace, int64_t mono)
 {
+	uint32_t used;
+
 	if (!pace->backlog)
 		return false;
-	if (!sf_backlog_is_long(pace->backlog)) {
+	if (!sf_backlog_is_long(pace->backlog, &used)) {
 		pace->full_since_ns = 0;
 		return false;
 	}
-	if (pace->full_since_ns == 0)
+	if (pace->full_since_ns == 0 || used < pace->full_octets)
 		pace->full_since_ns = mono;
+	pace->full_octets = used;
 	if (mono - pace->full_since_ns < STUCK_NS)
 		return true;
 	end_watch(pace);

@@ -11,7 +11,7 @@
 #define NS_PER_S INT64_C(1000000000)
 #define PARTIAL  ".partial"
 
-/* Conversions: what they match, and what they say of the time that a file spans. */
+/* Conversions: the characters that they match, and the span of a file whose name ends with them. */
 static const struct conversion {
 	char letter;
 	const char *form; /* '0': a digit; other characters stand for themselves; NULL: digits */

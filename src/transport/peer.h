@@ -56,8 +56,8 @@ int sf_peer_init(
 void sf_peer_fini(struct sf_peer *peer);
 
 /*
- * The addresses at the start, in peer->found; with a count of 0 its trouble says why. `late`: a name
- * server that does not answer is waited for 2 s only.
+ * Finds the addresses at the start, and sets peer->found; if there are none, its `trouble` says
+ * why. `late`: waits no more than 2 s for a name server.
  */
 void sf_peer_find(struct sf_peer *peer, bool late);
 
@@ -68,8 +68,9 @@ void sf_peer_ask(struct sf_peer *peer, int64_t mono);
 bool sf_peer_answer(struct sf_peer *peer);
 
 /*
- * A socket of this type (SOCK_DGRAM, SOCK_STREAM | SOCK_NONBLOCK …) and protocol (0: the usual one) for peer->found.addresses[index],
- * with the source address and the DSCP, not connected. Or a negative error.
+ * Makes a socket of this type (SOCK_DGRAM, SOCK_STREAM | SOCK_NONBLOCK …) and protocol (0: the
+ * usual one), to be connected to peer->found.addresses[index]. It has the source address and the
+ * DSCP of the options. Returns the descriptor, or a negative error.
  */
 int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type, int protocol);
 
@@ -83,8 +84,8 @@ bool sf_peer_is_here(const struct sockaddr_storage *local, const struct sockaddr
 unsigned sf_peer_path_mtu(int fd, int family);
 
 /*
- * The largest datagram with its headers when nobody has said one: what the route allows, at most 1500; `large`:
- * SF_PEER_LARGE_MTU if the peer is on this host.
+ * Bytes of the largest datagram, with its headers, when no option gives it: what the route allows,
+ * at most 1500. `large`: SF_PEER_LARGE_MTU if the peer is on this host.
  */
 unsigned sf_peer_mtu(int fd, int family, bool large);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of the transport over connections: its connection as a state machine (reconnect.c). The operations of
- * the transport are in stream.c. No function waits. All belong to the thread of the transport and take the time
- * from stream->mono.
+ * Internal header of the transport over connections: its connection as a state machine
+ * (reconnect.c). stream.c has the operations of the transport. No function waits. All of them
+ * belong to the thread of the transport, and take the time from stream->mono.
  */
 #ifndef SPANFLOW_TRANSPORT_RECONNECT_H
 #define SPANFLOW_TRANSPORT_RECONNECT_H
@@ -41,22 +41,26 @@ struct sf_stream_transport {
 	bool renewing; /* the connection that is being made takes the place of a working one */
 };
 
-/* The first attempt to connect. `late`: an address that is not known yet is looked up in the background. */
+/* Makes the first attempt to connect. `late`: an unknown address is looked up in the background. */
 void sf_stream_start(struct sf_stream_transport *stream, bool late);
 
 /* One step of the state machine for each state that can be passed now. */
 void sf_stream_step(struct sf_stream_transport *stream);
 
-/* The part of it for a connection that is open: what it has carried, whether it still is one. */
+/*
+ * The part of the state machine for an open connection: which messages were acknowledged, and
+ * whether the connection still exists.
+ */
 void sf_stream_look_after(struct sf_stream_transport *stream);
 
 /* Writes what the connection takes now. */
 void sf_stream_write(struct sf_stream_transport *stream);
 
 /*
- * The connection has ended. With SF_EOF the peer has read everything, and closed the connection. If it did so
- * soon after the connection was made, it may have refused what it read: a TLS server that does not find TLS,
- * a proxy without a collector behind it. Then the messages stay to be sent again.
+ * The connection has ended. SF_EOF: the peer has read everything and closed the connection. If that
+ * was soon after the connection was made, the peer may have refused what it read: a TLS server that
+ * finds no TLS, a proxy without a collector behind it. Then the messages are kept, to be sent
+ * again.
  */
 void sf_stream_lose(struct sf_stream_transport *stream, int code);
 

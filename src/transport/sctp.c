@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SCTP: RFC 7011 §10.2, by the kernel or over UDP (RFC 6951). A message of IPFIX is a message of SCTP. All go by stream 0,
- * or by the stream that the session names (RFC 6526), in order: docs/design.md says why.
+ * SCTP: RFC 7011 §10.2, by the kernel or over UDP (RFC 6951). An IPFIX message is one message of
+ * SCTP. All messages go by stream 0, or by the stream that the session names (RFC 6526), in order:
+ * docs/design.md says why.
  */
 #include <assert.h>
 #include <errno.h>
@@ -113,7 +114,10 @@ static int sctp_connect(struct sf_connection *link, const struct sf_peer *peer, 
 	return code;
 }
 
-/* Over UDP: gives what has come, and the time, to the library. 0, or an error: some come from ICMP. */
+/*
+ * Over UDP: hands the datagrams that have come, and the time, to the library. 0, or an error, for
+ * example one that ICMP has reported.
+ */
 static int take_datagrams(struct sctp_connection *sctp)
 {
 	ssize_t n = 0;
@@ -180,8 +184,8 @@ static void note_label(struct sctp_connection *sctp, uint32_t label)
 }
 
 /*
- * True if messages that are told as given up are lost. When the association is lost, all messages under way are told as
- * such, too: these are sent again.
+ * True if messages that are reported as given up are lost. When the association is lost, all
+ * messages under way are reported as given up, too; those are sent again.
  */
 static bool gives_up(const struct sctp_connection *sctp)
 {

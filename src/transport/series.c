@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A series of IPFIX files: "flows/%Y/%m/%d/%H%M.ipfix.zst". Each file is a transport session of its own. Until
- * it is complete its name is ".1205.ipfix.zst.partial"; then it gets its own name, files that are too old are
- * removed, and the hook is told. A file that was compressed but has no time in its name is a series of one.
+ * A series of IPFIX files: "flows/%Y/%m/%d/%H%M.ipfix.zst". Each file is a transport session of its
+ * own. Until a file is complete its name is ".1205.ipfix.zst.partial"; then it gets its own name,
+ * files that are too old are removed, and the hook is told. A compressed file without a time in its
+ * name is a series of one.
  *
  *	message ─> [compressor] ─> bytes, not written yet ─> file
  *
- * Messages are `unsure` until all their bytes are in the file. Without compression that is after each message.
- * A compressor keeps bytes back: it is flushed every FLUSH_NS on live input, and at the end of the file.
+ * A message is `unsure` until all its bytes are in the file. Without compression they are there
+ * after each message. A compressor keeps bytes back: it is flushed every FLUSH_NS on live input,
+ * and at the end of the file.
  *
- * When the disk is full, bytes wait here and nothing further is taken; there is an attempt once a second, which
- * goes on where the last one stopped. If the file ends before there is room, a plain file is cut after its last
- * whole message; a compressed one keeps its temporary name.
+ * When the disk is full, bytes wait here, and the series takes nothing further. There is an attempt
+ * once a second, which goes on where the last one stopped. If the file ends before there is room, a
+ * plain file is cut after its last whole message; a compressed one keeps its temporary name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +84,7 @@ static void fail(struct series *series, int code, const char *what, const char *
 	series->again_ns = sf_clock_read(CLOCK_MONOTONIC) + AGAIN_NS;
 }
 
-/* Something that ends no file and stops no record. */
+/* Notes a mishap that ends no file and stops no record. */
 static void remark(struct series *series, int code, const char *what, const char *name)
 {
 	snprintf(series->transport.remark, sizeof(series->transport.remark), "%s %.60s/%.80s: %s",
@@ -141,7 +143,7 @@ static void pack(
 	fail(series, code, "cannot compress", series->partial);
 }
 
-/* All messages so far can be read from the file afterwards. */
+/* Flushes the compressor: all messages so far can be read from the file afterwards. */
 static void flush(struct series *series)
 {
 	series->flushed_ns = sf_clock_read(CLOCK_MONOTONIC);
@@ -180,7 +182,10 @@ static bool set_names(struct series *series, int64_t time_ns, unsigned number)
 	       sf_pattern_partial(series->name, series->partial, sizeof(series->partial));
 }
 
-/* The files of this run are numbered then. Told once: the directory has the records of both runs. */
+/*
+ * Notes that another run has written a file of this name, so that the files of this run get
+ * numbers. Once is enough: the directory has the records of both runs.
+ */
 static void tell_others(struct series *series)
 {
 	if (series->told || !is_series(series))
@@ -263,7 +268,7 @@ static void tell_hook(const struct series *series)
 	series->options.hook->complete(series->options.hook->context, path);
 }
 
-/* The file has all its messages: it gets its name. Returns 0 or -errno. */
+/* Gives the file its name, because it has all its messages. Returns 0 or -errno. */
 static int complete(struct series *series)
 {
 	unsigned flags = is_series(series) ? RENAME_NOREPLACE : 0;
@@ -290,7 +295,10 @@ static int complete(struct series *series)
 	return 0;
 }
 
-/* The last bytes; what cannot be written is lost. True: the file is whole. */
+/*
+ * Writes the last bytes of the file; those that cannot be written are lost. True: the file is
+ * whole.
+ */
 static bool write_end(struct series *series)
 {
 	bool whole;
@@ -436,7 +444,7 @@ static void series_settle(
 	series->sent = series->lost = (struct sf_outcome){ 0 };
 }
 
-/* SIGHUP: the present file is completed. */
+/* SIGHUP: completes the present file. */
 static int series_reload(struct sf_transport *transport, struct sf_error *error)
 {
 	(void)error;
@@ -455,7 +463,10 @@ static void series_free(struct sf_transport *transport)
 
 	if (series->fd >= 0)
 		close(series->fd);
-	/* the start has failed: the directory would not belong to the user that the next run becomes */
+	/*
+	 * the start has failed: the next run may become another user, to whom the directory would
+	 * not belong
+	 */
 	if (series->made && !series->transport.connects)
 		rmdir(series->pattern.base);
 	if (series->base >= 0)
@@ -534,7 +545,8 @@ static int check_options(
 		return sf_error_set(error, SF_EUSAGE, "%s: not a file name", path);
 	if (options->rotate_ns && !series->pattern.timed)
 		return sf_error_set(error, SF_EUSAGE,
-			"%s: rotate= needs a time in the name, such as flows-%%Y%%m%%d-%%H%%M.ipfix",
+			"%s: rotate= needs a time in the name, such as "
+			"flows-%%Y%%m%%d-%%H%%M.ipfix",
 			path);
 	if ((options->keep_ns || options->keep_octets) && !series->pattern.timed &&
 		!options->octets)

@@ -158,7 +158,7 @@ static void remove_first(struct sf_spool *spool)
 	memmove(spool->segments, spool->segments + 1, spool->count * sizeof(*spool->segments));
 }
 
-/* Of the next segment. Numbers are never used twice, so that places stay in order. */
+/* Number of the next segment. Numbers are never used twice, so that places stay in order. */
 static uint64_t next_number(const struct sf_spool *spool)
 {
 	uint64_t number = spool->count ? spool->segments[spool->count - 1].number + 1 : FIRST;
@@ -195,7 +195,7 @@ static int begin_segment(struct sf_spool *spool)
 
 /* ---------------------------------------------------------------- the mark */
 
-/* Says what was delivered, and what may have been. */
+/* Writes the mark: the places up to which messages were delivered, and may have been. */
 static void write_mark(
 	struct sf_spool *spool, struct sf_spool_place delivered, struct sf_spool_place doubtful)
 {
@@ -364,8 +364,8 @@ void sf_spool_cancel_segment(struct sf_spool *spool)
 }
 
 /*
- * Drops the oldest segment that is neither read nor written. What was read of it may be with the peer:
- * so that one is spared. False: there is none.
+ * Drops the oldest segment that is neither read nor written now. A segment of which entries were
+ * read is spared, because the peer may have them. False: there is no segment to drop.
  */
 static bool drop_oldest(struct sf_spool *spool)
 {
@@ -420,7 +420,10 @@ int sf_spool_put(struct sf_spool *spool, enum sf_spool_kind kind, const uint8_t 
 	if (code == 0)
 		code = write_all(spool, spool->writer, bytes, length, segment->size + ENTRY_HEADER);
 	if (code < 0) {
-		/* what was written of it is no entry; the next one goes into another segment if not */
+		/*
+		 * the part that was written is no entry; if it cannot be cut off, the next entry
+		 * begins another segment
+		 */
 		if (spool->disk->ops->truncate(spool->disk, spool->writer, segment->size) < 0)
 			close_writer(spool);
 		return code;
@@ -463,14 +466,17 @@ uint64_t sf_spool_next_run(const struct sf_spool *spool)
 	return 0;
 }
 
-/* The file cannot be read on: the rest of the segment is passed over and lost. */
+/* Passes over the rest of a segment that cannot be read; its records are lost. */
 static void pass_over(struct sf_spool *spool, const struct sf_spool_segment *segment)
 {
 	spool->torn_octets += segment->size - spool->read.offset;
 	spool->read.offset = segment->size;
 }
 
-/* For the case of a crash: all of the segment that is read may be delivered by then. */
+/*
+ * Marks all entries of the segment that is read as perhaps delivered: after a crash that is not
+ * known.
+ */
 static void mark_doubt(struct sf_spool *spool)
 {
 	struct sf_spool_place doubtful = { spool->reader_segment, UINT64_MAX };

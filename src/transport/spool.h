@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The spool of a collector: messages that it cannot take now, in files of a directory, in their order.
- * They survive the end of the process.
+ * The spool of a collector: messages that the collector cannot take now, in their order, in files
+ * of a directory. They survive the end of the process.
  *
- *	segment:  magic, run, checksum | entry | entry | …		a file; 8 MiB, then the next one
+ *	segment:  magic, run, checksum | entry | entry | …	a file; after 8 MiB the next one
  *	entry:    length, checksum, kind, counts of its flows | message
  *
- * Each segment begins with the templates of its messages, so it can be read by itself. `run` tells which
- * process wrote a segment: another one may have used other templates. A torn entry at the end of a segment,
- * left by a crash, is cut off and counted. A mark in a further file says up to where the messages of the
- * oldest segments were delivered.
+ * Each segment begins with the templates of its messages, so it can be read by itself. `run` tells
+ * which process wrote a segment: another one may have used other templates. A torn entry at the end
+ * of a segment, which a crash has left, is cut off and counted. A mark in a further file says up to
+ * which place the messages of the oldest segments were delivered.
  *
- *	sf_spool_open(&spool, disk, &options, &error);		finds what an earlier run has left
+ *	sf_spool_open(&spool, disk, &options, &error);	finds what an earlier run has left
  *	sf_spool_put(&spool, SF_SPOOL_DATA, bytes, length, data_records, &flows);
- *	while (sf_spool_next(&spool, &entry, room) > 0) …		reads on
- *	sf_spool_rewind(&spool, &entry, count, &flows);		its and later ones are read again
- *	sf_spool_release(&spool, entry.end);			delivered: the spool forgets up to here
+ *	while (sf_spool_next(&spool, &entry, room) > 0) …	reads on
+ *	sf_spool_rewind(&spool, entry.start, &flows, true);	reads from this entry on again
+ *	sf_spool_release(&spool, entry.end);	delivered: the spool forgets up to here
  *	sf_spool_close(&spool);
  */
 #ifndef SPANFLOW_TRANSPORT_SPOOL_H
@@ -30,7 +30,10 @@
 
 #include "transport/outcome.h"
 
-/* Files of a directory, known by numbers. Negative results are errors. Tests have a disk of their own. */
+/*
+ * Files of a directory, known by numbers. Negative results are errors. Tests implement another
+ * disk.
+ */
 struct sf_disk;
 
 struct sf_disk_ops {
@@ -53,8 +56,8 @@ struct sf_disk {
 };
 
 /*
- * Files in `path`/`name`, which is made if it is not there. One process at a time. 0 or an error with its
- * text.
+ * Opens `path`/`name`, which is made if it does not exist. One process at a time uses it. Returns
+ * 0, or an error with its text.
  */
 int sf_disk_open(struct sf_disk **disk, const char *path, const char *name, struct sf_error *error);
 
@@ -113,8 +116,8 @@ struct sf_spool {
 };
 
 /*
- * Takes over what an earlier run has left, and begins this run. Returns 0 or an error with its text. After a
- * failure the disk stays the caller's, otherwise sf_spool_close() frees it.
+ * Takes over the segments of earlier runs, and begins this run. Returns 0, or an error with its
+ * text: then `disk` stays the caller's. After success sf_spool_close() frees it.
  */
 int sf_spool_open(struct sf_spool *spool, struct sf_disk *disk,
 	const struct sf_spool_options *options, struct sf_error *error);
@@ -132,8 +135,8 @@ void sf_spool_end_segment(struct sf_spool *spool);
 void sf_spool_cancel_segment(struct sf_spool *spool);
 
 /*
- * Appends a message. 0; -EDQUOT: the spool is full and drops the newest; or an error of the disk. After a
- * failure the spool is as it was before.
+ * Appends a message. Returns 0; -EDQUOT if the spool is full and drops the newest; or an error of
+ * the disk. After a failure the spool is as it was before.
  */
 int sf_spool_put(struct sf_spool *spool, enum sf_spool_kind kind, const uint8_t *bytes,
 	uint32_t length, uint16_t data_records, const struct sf_destination_count *flows);
@@ -141,12 +144,15 @@ int sf_spool_put(struct sf_spool *spool, enum sf_spool_kind kind, const uint8_t 
 /* The run that wrote the next entry; 0: everything was read. */
 uint64_t sf_spool_next_run(const struct sf_spool *spool);
 
-/* What is read next are the templates of the segment before the place that was reached in it. */
+/*
+ * Makes sf_spool_next() read the templates of the present segment that lie before the place that
+ * was reached.
+ */
 void sf_spool_scan_templates(struct sf_spool *spool);
 
 /*
- * All that lies in the spool may have been delivered before. `ahead`: so may messages that are put next;
- * to be called again when they are there.
+ * Marks all entries of the spool as perhaps delivered before. `ahead`: also those that are put
+ * next; the caller calls again when they are there.
  */
 void sf_spool_doubt(struct sf_spool *spool, bool ahead);
 
@@ -154,8 +160,8 @@ void sf_spool_doubt(struct sf_spool *spool, bool ahead);
 int sf_spool_next(struct sf_spool *spool, struct sf_spool_entry *entry, uint8_t *room);
 
 /*
- * Goes back to `start`, to read again from there. `flows`: of the data entries from there to where it has
- * read. They may have been delivered, if `begun`.
+ * Goes back to `start`, to read again from there. `flows`: those of the data entries between
+ * `start` and the place that was reached. `begun`: these entries may have been delivered.
  */
 void sf_spool_rewind(struct sf_spool *spool, struct sf_spool_place start,
 	const struct sf_destination_count *flows, bool begun);

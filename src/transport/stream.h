@@ -18,8 +18,9 @@ struct sf_stream_options {
 };
 
 /*
- * Connects to the collector. Waits for the connection, unless options->late or there is a spool. Returns 0, or
- * an error with its text and nothing left open.
+ * Makes a transport over this connection and connects to the collector. Waits for the connection,
+ * unless options->late or there is a spool. Returns 0, or an error with its text and nothing left
+ * open.
  */
 int sf_stream_open(struct sf_transport **transport, const struct sf_stream_options *options,
 	struct sf_error *error);

@@ -15,8 +15,8 @@
 #include "transport/tcp.h"
 
 /*
- * A connection whose peer has acknowledged nothing for this time is given up. Without data, the peer
- * is asked after 30 s of silence.
+ * A connection whose peer has acknowledged nothing for this time is given up. If there are no data,
+ * probes begin after 30 s of silence.
  */
 #define SILENCE_MS 120000
 #define IDLE_S     30
@@ -126,8 +126,9 @@ static int say_trouble(struct sf_connection *link, int code, const char *words)
 }
 
 /*
- * A collector sends nothing (RFC 7011 §10.4). A peer that sends something and then closes the connection
- * has refused what it got: a TLS server sends an alert (RFC 8446 §6), a web server an error page.
+ * A collector sends nothing (RFC 7011 §10.4). A peer that sends bytes and then closes the
+ * connection has refused what it received: a TLS server sends an alert (RFC 8446 §6), a web server
+ * an error page.
  */
 int sf_tcp_check(struct sf_connection *link)
 {

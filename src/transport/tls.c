@@ -94,7 +94,7 @@ static void tls_close(struct sf_connection *link)
 	sf_tcp_close(link);
 }
 
-/* The next connection uses what is in the files now; if they cannot be read, what was in them. */
+/* Reads the files for the next connection. If they cannot be read, it uses what was read before. */
 static int tls_reload(struct sf_connection *link, struct sf_error *error)
 {
 	struct tls_connection *tls = of(link);

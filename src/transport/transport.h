@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Transports of sealed messages: UDP (udp.c), connections (stream.c: TCP, TLS, DTLS) and IPFIX files (file.c). A
- * transport takes a batch of messages and reports the fate of each; it does not count them. Transports
- * differ in struct sf_traits.
+ * Transports of sealed messages: UDP (udp.c), connections (stream.c: TCP, TLS, DTLS, SCTP) and
+ * IPFIX files (file.c, series.c). A transport takes a batch of messages and reports the fate of
+ * each; it does not count them. Transports differ in struct sf_traits.
  */
 #ifndef SPANFLOW_TRANSPORT_TRANSPORT_H
 #define SPANFLOW_TRANSPORT_TRANSPORT_H
@@ -65,7 +65,9 @@ struct sf_batch {
 struct sf_traits {
 	/* Messages may get lost or change order. So templates are repeated. With `apart`. */
 	bool datagrams;
-	/* Each template fills messages of its own: records of different templates may change order. */
+	/*
+	 * Each template fills messages of its own: records of different templates may change order.
+	 */
 	bool apart;
 	/* SCTP: each template has a stream of its own (RFC 6526). With `apart`. */
 	bool own_streams;
@@ -76,9 +78,9 @@ struct sf_traits {
 	 */
 	bool live;
 	/*
-	 * Each connection is a transport session of its own (RFC 7011 §10.4): sequence numbers begin at
-	 * 0 and templates are sent once. A collector that is away is expected back: the end of a run
-	 * waits for it.
+	 * Each connection is a transport session of its own (RFC 7011 §10.4): sequence numbers
+	 * begin at 0 and templates are sent once. A collector that is away is expected back, so the
+	 * end of a run waits for it.
 	 */
 	bool connected;
 	const char *cannot;   /* "cannot send to" */
@@ -104,31 +106,36 @@ struct sf_transport_ops {
 	/* The collector does not listen: looks its name up again. Optional. */
 	void (*doubt)(struct sf_transport *transport, int64_t mono);
 	/*
-	 * Fates, since the last call, of messages that were SF_FATE_WAITING. A call tells the losses of one
-	 * reason: it is repeated until there are none. Optional.
+	 * Fates, since the last call, of messages that were SF_FATE_WAITING. One call reports
+	 * losses of one reason: the caller repeats it until there are none. Optional.
 	 */
 	void (*settle)(
 		struct sf_transport *transport, struct sf_outcome *sent, struct sf_outcome *lost);
 	/*
-	 * Called until it returns false after a new connection (`connects` was raised) and with every
-	 * ready(): takes back the oldest message that the last peer may not have, or that waits in the
-	 * spool, and copies it to `room` (max_message bytes); the session seals and sends it. Optional.
+	 * Takes back the oldest message that the last peer may not have, or that waits in the
+	 * spool, and copies it to `room` (max_message bytes); the session seals and sends it.
+	 * Called after a new connection (`connects` was raised) and with every ready(), until it
+	 * returns false. Optional.
 	 */
 	bool (*again)(struct sf_transport *transport, struct sf_batch *batch, uint8_t *room);
-	/* Reads certificates and keys again, or opens a file again. Optional. 0 or a negative error. */
+	/*
+	 * Reads certificates and keys again, or opens a file again. 0 or a negative error.
+	 * Optional.
+	 */
 	int (*reload)(struct sf_transport *transport, struct sf_error *error);
 	/*
-	 * Files that end while a run goes on. due(): true if records of the time `now_ns` belong into another
-	 * file than the present one, or if there is no file yet. turn() completes the present file and begins
-	 * the other one, which is a transport session of its own (`connects` is raised then). Optional, both.
+	 * Files that end while a run goes on. due(): true if records of the time `now_ns` belong
+	 * into another file than the present one, or if there is no file yet. turn(): completes the
+	 * present file and begins the other one, which is a transport session of its own
+	 * (`connects` is raised). Both optional.
 	 */
 	bool (*due)(struct sf_transport *transport, int64_t now_ns);
 	void (*turn)(struct sf_transport *transport, int64_t now_ns, int64_t wall_ns);
 	/* True while messages are SF_FATE_WAITING that ready() may settle. Optional. */
 	bool (*holds)(const struct sf_transport *transport);
 	/*
-	 * Closes. Messages that still wait are lost; settle() reports them. Returns 0, or an error if
-	 * the end could not be written.
+	 * Closes. Messages that still wait are lost; settle() reports them. Returns 0, or an error
+	 * if the last bytes could not be written.
 	 */
 	int (*end)(struct sf_transport *transport);
 	void (*free)(struct sf_transport *transport);
@@ -185,8 +192,8 @@ bool sf_udp_stays_here(const struct sf_transport *transport);
 
 /*
  * Opens an IPFIX file; "-" is standard output. `waits`: waits for the reader of a pipe. A file that
- * is not empty is overwritten, or refused (-EEXIST) with `keep`. `hook`: told when a regular file is
- * complete; or NULL.
+ * is not empty is overwritten, or with `keep` refused (-EEXIST). `hook`: told when a regular file
+ * is complete; or NULL.
  */
 int sf_file_open(struct sf_transport **transport, const char *path, bool waits, bool keep,
 	const struct sf_file_hook *hook, struct sf_error *error);
@@ -209,8 +216,8 @@ struct sf_series_options {
 bool sf_series_is_wanted(const struct sf_series_options *options);
 
 /*
- * Makes the base directory if it is not there. Files and the directories below it are made when they are
- * begun. *made: the directory was made here.
+ * Makes the base directory if it does not exist, and sets *made then. Files, and the directories
+ * below the base, are made when the files begin.
  */
 int sf_series_open(struct sf_transport **transport, const struct sf_series_options *options,
 	bool *made, struct sf_error *error);
@@ -225,7 +232,8 @@ struct sf_pace {
 	int64_t next_ns;       /* monotonic time at which the bucket is full again */
 	int64_t burst_ns;      /* unused time that may be caught up, at most */
 	uint64_t plain_rate;   /* rate if the collector is not watched any more */
-	int64_t full_since_ns; /* monotonic: the buffer is half full since then; 0: it is not */
+	int64_t full_since_ns; /* monotonic: half full, and nothing was read since; 0: it is not */
+	uint32_t full_octets;  /* what the buffer held at the last look */
 	struct sf_backlog *backlog; /* NULL: the collector is not watched */
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The way to a collector: its address, a connected socket, the size of messages. A run on files needs
- * it at the start. A live run goes on without: what is missing is looked for again, after one second,
- * two, four, five and then every five. The address of a name is asked for anew while nobody listens
- * where it led to.
+ * The way to a collector: its address, a connected socket, the size of messages. A run on files
+ * needs it at the start. A live run begins without it: what is missing is looked for again after
+ * one, two and four seconds, and then every five. The name is looked up anew while nobody listens
+ * at the address.
  */
 #include <errno.h>
 #include <netinet/in.h>

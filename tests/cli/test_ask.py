@@ -504,7 +504,7 @@ class Recipes(Asked):
 
     def test_mistakes(self):
         for arguments, reason in ((["talkrs", "x"], "did you mean 'talkers'"),
-                                  ([], "--list names the questions"),
+                                  ([], "--list' names the questions"),
                                   (["talkers"], "ask talkers needs files")):
             done = self.run_plain("ask", *arguments)
             self.assertEqual(done.status, 2)

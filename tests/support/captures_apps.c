@@ -28,7 +28,10 @@ static void say_text(struct talk *talk, enum talk_end from, const char *text)
 	say(talk, from, text, strlen(text));
 }
 
-/* A client hello with a server name, ALPN, versions and `padding`: 22, 3, 1, length … Returns its length. */
+/*
+ * Writes a client hello with a server name, ALPN, versions and `padding`: 22, 3, 1, length …
+ * Returns its length.
+ */
 static size_t client_hello(uint8_t *to, const char *name, size_t padding)
 {
 	static const uint8_t rest[] = { 0, 16, 0, 14, 0, 12, 2, 'h', '2', 8, 'h', 't', 't', 'p',
@@ -94,7 +97,9 @@ static void talk_http(struct talk *talk, const char *request)
 	talk_tcp_close(talk);
 }
 
-/* Conversations of each protocol that is read, at ports that do not say so, and texts that are hostile. */
+/*
+ * Conversations of each protocol that has a reader, at ports of other protocols, and hostile texts.
+ */
 static void applications(struct cw *cw)
 {
 	struct trace trace = { 0 };

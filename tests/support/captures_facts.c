@@ -39,7 +39,10 @@ static const uint8_t syn_options[] = { 2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1
 static const uint8_t data_options[] = { 1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 1, 254, 4, 0xf9, 0x89 };
 static const uint8_t bad_options[] = { 1, 1, 1, 1, 30, 9, 0, 0 };
 
-/* A packet for each kind of link, IP version and set of options: values of the headers from the link on. */
+/*
+ * A packet for each kind of link, IP version and set of options: values of the headers from the
+ * link on.
+ */
 static void headers(struct cw *cw)
 {
 	static struct pb pb;
@@ -102,9 +105,10 @@ static void segments(
 }
 
 /*
- * A lossy connection: round trips of 30 ms to the server and 10 ms to the client, a segment repeated after duplicate
- * acknowledgements, one after a timeout, one out of order. Then the same ports with another sequence number while that
- * connection lives, and a SYN that is refused and sent again.
+ * A lossy connection: round trips of 30 ms to the server and 10 ms to the client, a segment
+ * repeated after duplicate acknowledgements, one after a timeout, one out of order. Then the same
+ * ports with another sequence number while that connection lives, and a SYN that is refused and
+ * sent again.
  */
 static void tcp_quality(struct cw *cw)
 {

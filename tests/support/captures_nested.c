@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Captures of tunnels in tunnels, of the same addresses in several of them, and of what only looks like one. */
+/*
+ * Captures of tunnels in tunnels, of several tunnels with the same addresses inside, and of packets
+ * that only look like tunnels.
+ */
 #include <spanflow/packet.h>
 
 #include "captures.h"

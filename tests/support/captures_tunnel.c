@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Captures of tunnels and remote mirrors. Each kind of tunnel carries a DNS query and its answer, over
- * IPv4 and, where it can, over IPv6; the port of the client tells kinds apart.
+ * Captures of tunnels and remote mirrors. Each kind of tunnel carries a DNS query and its answer,
+ * over IPv4 and, where it can, over IPv6; the port of the client tells kinds apart.
  */
 #include <stddef.h>
 #include <string.h>
@@ -82,7 +82,10 @@ TUNNEL(vxlan_gpe_mpls, outer_udp(pb, from, 4790); vxlan_header(pb, 0x0c, 5, 5007
 	pb_mpls(pb, 604, 0, true, 60))
 TUNNEL(geneve, outer_udp(pb, from, 6081); geneve_header(pb, 0, 6000); inner_frame(pb, from))
 TUNNEL(geneve_options, outer_udp(pb, from, 6081); geneve_header(pb, 8, 6001))
-/* as a gateway load balancer of AWS sends it: endpoint, attachment and flow, in options of class 0x0108 */
+/*
+ * as a gateway load balancer of AWS sends it: endpoint, attachment and flow, in options of class
+ * 0x0108
+ */
 TUNNEL(geneve_gateway, outer_udp(pb, from, 6081); geneve_header(pb, 8, 0); pb->length -= 32;
 	BYTES(pb, 1, 8, 1, 2, 0, 1, 2, 3, 4, 5, 6, 7, 1, 8, 2, 2, 0, 9, 8, 7, 6, 5, 4, 3);
 	BYTES(pb, 1, 8, 3, 1, 0xc0, 0xff, 0xee, 1))
@@ -188,7 +191,10 @@ static void piece_of(struct pb *pb, const struct pb *whole, unsigned i, uint16_t
 	pb_bytes(pb, packet + head + i * each, length);
 }
 
-/* A datagram of 900 octets in this tunnel, whose three fragments come in this order; 3: it does not come. */
+/*
+ * A datagram of 900 octets in this tunnel, as three fragments in this order; fragment 3 does not
+ * exist: the one whose place it takes is lost.
+ */
 static void send_pieces(
 	struct trace *trace, link_writer link, uint16_t port, const unsigned order[3])
 {
@@ -328,7 +334,9 @@ static void tunnel_fragments(struct cw *cw)
 {
 	static const link_writer links[] = { vxlan, vxlan_over_ipv6, gre_key, gre_over_ipv6,
 		ip_in_ipv4, erspan_2, ip_and_gre };
-	/* in order, the other way round, with copies, without the last one, without the first one */
+	/*
+	 * in order, the other way round, with copies, without the last one, without the first one
+	 */
 	static const unsigned orders[][3] = { { 0, 1, 2 }, { 2, 1, 0 }, { 0, 1, 1 }, { 0, 1, 3 },
 		{ 3, 1, 2 } };
 	struct trace trace = { 0 };

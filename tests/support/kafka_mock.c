@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A broker of Kafka for tests: librdkafka's mock cluster, which is driven by lines on standard input and answers
- * each with a line.
+ * A broker of Kafka for tests: librdkafka's mock cluster. Lines on standard input give it orders,
+ * and it answers each with a line.
  *
- *	ready 127.0.0.1:PORT		printed first
- *	down, up			the broker cannot be reached, and can again
- *	fail CODE COUNT			so many requests with messages fail with this error of Kafka
- *	read TOPIC COUNT FILE		COUNT messages into a file, a line "PARTITION KEY VALUE" for each, the value
- *					in hexadecimal digits; answers how many came within a few seconds
+ *	ready 127.0.0.1:PORT	printed first
+ *	down, up		the broker cannot be reached, and can again
+ *	fail CODE COUNT		so many requests with messages fail with this error of Kafka
+ *	read TOPIC COUNT FILE	writes COUNT messages into a file, a line "PARTITION KEY VALUE" for
+ *				each, the value in hexadecimal digits; answers how many came within
+ *				a few seconds
  */
 #include <stdio.h>
 #include <stdlib.h>

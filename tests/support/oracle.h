@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An independent, naive metering process: docs/design.md §4 by the letter, over facts. Flows are a plain
- * list that is searched from its beginning; nothing is hashed, filed or reused, and nobody has
- * looked at the clock between packets: a record leaves when the next packet of its flow comes or
- * at the end. It is what the flow table is measured against.
+ * An independent, naive metering process: docs/design.md §4 to the letter, over facts. Flows are a
+ * plain list that is searched from its beginning. Nothing is hashed, filed or reused. No clock is
+ * read between packets: a record leaves when the next packet of its flow comes, or at the end.
+ * Tests compare the flow table with it.
  *
  *	oracle = oracle_new(&options);
  *	for each packet:
@@ -12,8 +12,8 @@
  *	… oracle->records[0 … oracle->count-1] …
  *	oracle_free(oracle);
  *
- * `id` of a record is not flowId but the number of the flow: 1, 2, 3 … in the order of their
- * first packets. oracle_compare() knows.
+ * `id` of a record is not flowId but the number of the flow: 1, 2, 3 … in the order of their first
+ * packets. oracle_compare() takes account of that.
  */
 #ifndef TESTS_ORACLE_H
 #define TESTS_ORACLE_H
@@ -51,8 +51,8 @@ struct record_list;
 const char *oracle_compare(struct oracle *oracle, const struct record_list *list);
 
 /*
- * Offers any number of packets to a table, in parts, with what it wants of their tail; with `settled`
- * none of them is under way then.
+ * Offers any number of packets to a table, in parts, with what it wants of their tail. `settled`:
+ * at the end no packet is under way in the table any more.
  */
 void offer_facts(
 	struct sf_table *table, const struct sf_facts *facts, unsigned count, bool settled);

@@ -81,7 +81,10 @@ static inline void check_part(
 		check_part_facts(facts, whole);
 }
 
-/* All tunnels but those of mirrors in this mode, by --tunnel; those of mirrors are always opened. */
+/*
+ * Opens all tunnels in this mode, as --tunnel does, but for those of mirrors, which are always
+ * opened.
+ */
 static inline const struct sf_tunnels *tunnels_in(enum sf_tunnel_mode mode)
 {
 	static struct sf_tunnels tunnels[SF_TUNNEL_BOTH + 1];
@@ -110,9 +113,9 @@ static inline void check_same(
 }
 
 /*
- * With --tunnel both there are the packets of --tunnel inner and of --tunnel outer. A tunnel costs more steps there
- * (SF_WALK_OF_PAIR): of a packet with very many headers the inner one may lie further out, or the protocol be
- * that of an earlier extension header.
+ * --tunnel both gives the packets of --tunnel inner and those of --tunnel outer. Each tunnel costs
+ * more steps of the parser there (SF_WALK_OF_PAIR): of a packet with very many headers the inner
+ * packet may be one further out, or its protocol that of an earlier extension header.
  */
 static inline void check_both(const struct sf_packet *packet, int result, struct sf_facts *facts)
 {
@@ -145,8 +148,7 @@ static inline int parse_inside(const struct sf_packet *packet, struct sf_facts *
 }
 
 /*
- * As check_part(), with tunnels open: where the packet inside is cut, what is known is that of the packet
- * around it.
+ * As check_part(), with tunnels open: where the inner packet is cut off, the outer one is metered.
  */
 static inline void check_part_inside(
 	int part, const struct sf_facts *facts, int result, const struct sf_facts *whole)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Preloaded into a program (LD_PRELOAD), it adds a number of seconds to the wall clock that the program reads. Nothing
- * else has its clock: a test steps the clock of one program, while it runs, and not that of the machine. The seconds
- * are the first eight bytes of the file that STEPPED_CLOCK names. Monotonic clocks do not step. The kernel's time
- * stamps of what comes to a socket do not either, so there are none: the program takes the time at which it reads.
+ * A library for LD_PRELOAD: adds a number of seconds to the wall clock that a program reads. A test
+ * steps the clock of one program with it, while the program runs, and not that of the machine. The
+ * seconds are the first eight bytes of the file that STEPPED_CLOCK names. Monotonic clocks do not
+ * step. The kernel's time stamps of packets that come to a socket do not step either, so the
+ * program gets none: it takes the time at which it reads.
  */
 #include <fcntl.h>
 #include <stdint.h>

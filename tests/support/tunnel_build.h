@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The headers of tunnels and mirrors, for captures made by the tests. A tunnel is a function of type link_writer, made by
- * TUNNEL: it writes what stands before the inner packet, from the outside in.
+ * The headers of tunnels and mirrors, for captures made by the tests. TUNNEL makes a function of
+ * type link_writer, which writes the headers before the inner packet, from the outermost on.
  *
  *	TUNNEL(gre_key, outer4(pb, from); gre(pb, KEY, 4711))
- *	SEND(&trace, 53000, { gre_key, BOTH });	a DNS query and its answer in it, over IPv4 and IPv6
+ *	SEND(&trace, 53000, { gre_key, BOTH });	a DNS query and its answer, over IPv4 and IPv6
  */
 #ifndef TESTS_TUNNEL_BUILD_H
 #define TESTS_TUNNEL_BUILD_H

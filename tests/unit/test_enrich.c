@@ -348,7 +348,16 @@ START_TEST(sources_that_make_no_sense)
 {
 	ck_assert_int_eq(try_source("x,what=as+asn"), SF_EUSAGE);
 	ck_assert_ptr_nonnull(strstr(error.text, "what= has 'asn' (allowed: as, hop,"));
+	ck_assert_int_eq(try_source("fib,x=1"), SF_EUSAGE);
+	ck_assert_ptr_nonnull(strstr(error.text, "fib,x=1: unknown option 'x' (allowed: what)"));
+	ck_assert_int_eq(try_source("fib,country"), SF_EUSAGE);
+	ck_assert_ptr_nonnull(strstr(error.text, "unknown option 'country' (allowed: what)"));
+	ck_assert_int_eq(try_source("routes.txt,only=as"), SF_EUSAGE);
+	ck_assert_ptr_nonnull(strstr(error.text, "unknown option 'only'"));
+	ck_assert_int_eq(try_source("x,what=as,what=hop"), SF_EUSAGE);
 	ck_assert_int_eq(try_source(",what=as"), SF_EUSAGE);
+	/* a path may have commas */
+	ck_assert_int_eq(try_source("/none,1.txt"), -ENOENT);
 	ck_assert_int_eq(try_source(""), SF_EUSAGE);
 	ck_assert_int_eq(try_source("/none"), -ENOENT);
 }

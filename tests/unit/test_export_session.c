@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Export sessions over loopback: templates, sequence numbers, sizes, refusals. */
-#include <pthread.h>
-#include <time.h>
-
-#include "base/clock.h"
 #include "export_support.h"
 #include "transport/transport.h"
 
@@ -156,25 +152,6 @@ START_TEST(datagrams_to_other_hosts_stay_small)
 }
 END_TEST
 
-/* A burst that keeps a rate fills a small part of a collector's buffer, whatever its datagrams. */
-START_TEST(paced_bursts_are_small)
-{
-	for (unsigned mtu = 128; mtu <= 65535; mtu += 128) {
-		struct sf_udp_options options = {
-			.peer.host = "127.0.0.1", .peer.port = "4739", .mtu = mtu, .paced = true
-		};
-		struct sf_transport *transport;
-		struct sf_error error;
-
-		ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
-		ck_assert_uint_le(transport->max_messages, 8);
-		ck_assert(transport->max_messages == 1 ||
-			  transport->max_messages * transport->max_message <= 2 * 7680);
-		transport->ops->free(transport);
-	}
-}
-END_TEST
-
 /* 30 records of NetFlow v5 are 1512 octets over IPv6. */
 START_TEST(netflow5_over_ipv6_has_29_records)
 {
@@ -213,152 +190,7 @@ START_TEST(record_larger_than_mtu_is_counted)
 }
 END_TEST
 
-static unsigned template_messages(unsigned from)
-{
-	unsigned count = 0;
-
-	for (unsigned i = from; i < reader->message_count; i++)
-		count += reader->messages[i].templates > 0;
-	return count;
-}
-
-/* RFC 7011 §8.4, RFC 3954 §7: again after the refresh interval, idle link or not. */
-/* [RFC7011-8.4-1] [RFC3954-7-5] [RFC3954-7-6] */
-START_TEST(templates_are_repeated_by_time)
-{
-	for (int v9 = 0; v9 < 2; v9++) {
-		struct sf_exporter *exporter =
-			start(LIVE, v9 ? NETFLOW9 : IPFIX, ",template-refresh=60s");
-		int64_t wall = T0 + 3600 * S;
-		unsigned seen;
-
-		sf_exporter_tick(exporter, wall, wall);
-		receive(reader, &receiver);
-		ck_assert_uint_eq(template_messages(0), 2);
-		seen = reader->message_count;
-		for (int second = 1; second < 60; second++)
-			sf_exporter_tick(exporter, wall + second * S, wall + second * S);
-		receive(reader, &receiver);
-		ck_assert_uint_eq(reader->message_count, seen);
-		sf_exporter_tick(exporter, wall + 60 * S, wall + 60 * S);
-		receive(reader, &receiver);
-		ck_assert_uint_eq(template_messages(seen), 1);
-		/* options data are state too: RFC 3954 §6.2 */
-		ck_assert_uint_ge(reader->messages[reader->message_count - 1].options, 2);
-		finish(exporter);
-		end();
-	}
-}
-END_TEST
-
-/*
- * RFC 5153 §6.2: the refresh counts data messages; template messages do not bring the next one
- * nearer.
- */
-/* [RFC3954-7-7] [RFC3954-7-8] */
-START_TEST(templates_are_repeated_by_data_messages)
-{
-	struct sf_exporter *exporter = start(
-		LIVE, IPFIX, ",template-refresh=0,template-refresh-packets=2,mtu=200,options=no");
-	int64_t wall = T0 + 10 * S;
-	unsigned seen, data = 0, templates;
-
-	sf_exporter_tick(exporter, wall, wall);
-	receive(reader, &receiver);
-	seen = reader->message_count;
-	for (int second = 1; second < 200; second++)
-		sf_exporter_tick(exporter, wall + second * S, wall + second * S);
-	receive(reader, &receiver);
-	ck_assert_uint_eq(reader->message_count, seen);
-	for (unsigned i = 0; i < 10; i++) {
-		struct sf_flow flow = flow_ipv4(i);
-
-		put(exporter, &flow);
-		sf_exporter_tick(exporter, wall + (300 + i) * S, wall + (300 + i) * S);
-	}
-	receive(reader, &receiver);
-	for (unsigned i = seen; i < reader->message_count; i++)
-		data += reader->messages[i].flows > 0;
-	ck_assert_uint_eq(data, 10);
-	templates = template_messages(seen);
-	ck_assert_uint_ge(templates, 4 * 4); /* mtu=200: one template per message */
-	ck_assert_uint_le(templates, 5 * 4);
-	finish(exporter);
-	end();
-}
-END_TEST
-
-/*
- * A clock that was a day ahead is set right. RFC 7011 §3.1: IPFIX tells the time at which a message
- * leaves; §8.2: no data before their template. The uptime of NetFlow does not go back.
- */
-/* [RFC7011-8.2-1] [RFC7011-8.2-2] */
-START_TEST(wall_clock_is_set_back)
-{
-	for (int i = 0; i < 3; i++) {
-		static const char *const rest[] = { "",
-			",template-refresh=0,template-refresh-packets=0", "" };
-		bool v9 = i == 2;
-		struct sf_exporter *exporter = start(LIVE, v9 ? NETFLOW9 : IPFIX, rest[i]);
-		int64_t ahead = T0 + 86400 * S;
-		unsigned seen, templates = UINT32_MAX;
-
-		sf_exporter_tick(exporter, ahead, ahead);
-		sf_exporter_tick(exporter, ahead + 30 * S, ahead);
-		receive(reader, &receiver);
-		seen = reader->message_count;
-		for (unsigned second = 0; second < 200; second++) {
-			struct sf_flow flow = flow_ipv4(second);
-
-			put(exporter, &flow);
-			sf_exporter_tick(exporter, T0 + second * S, T0);
-		}
-		receive(reader, &receiver);
-		for (unsigned m = seen; m < reader->message_count; m++) {
-			const struct message *message = &reader->messages[m];
-
-			if (message->templates && templates > m)
-				templates = m;
-			if (message->flows) {
-				ck_assert_uint_lt(templates, m);
-				if (!v9)
-					ck_assert_uint_ge(
-						message->time, reader->messages[templates].time);
-			}
-			if (v9)
-				ck_assert_uint_ge(message->uptime, reader->messages[m - 1].uptime);
-			else
-				ck_assert_uint_le(message->time, T0 / S + 200);
-		}
-		/* at once, and then every minute unless that is switched off */
-		ck_assert_uint_eq(template_messages(seen), i == 1 ? 1 : 4);
-		finish(exporter);
-		end();
-	}
-}
-END_TEST
-
-/* [RFC7011-8.4-2] */
-START_TEST(template_refresh_can_be_switched_off)
-{
-	struct sf_exporter *exporter =
-		start(LIVE, IPFIX, ",template-refresh=0,template-refresh-packets=0");
-	int64_t wall = T0;
-	unsigned seen;
-
-	sf_exporter_tick(exporter, wall, wall);
-	receive(reader, &receiver);
-	seen = reader->message_count;
-	put_many(exporter, 2000);
-	sf_exporter_tick(exporter, wall + 86400 * S, wall + 86400 * S);
-	receive(reader, &receiver);
-	ck_assert_uint_eq(template_messages(seen), 0);
-	finish(exporter);
-	end();
-}
-END_TEST
-
-/* Every template of a refresh carries the same definition (checked by the reader). */
+/* A record does not wait longer for others that fill its message. */
 START_TEST(waiting_records_leave_within_a_second)
 {
 	struct sf_exporter *exporter = start(LIVE, IPFIX, "");
@@ -405,7 +237,9 @@ START_TEST(extended_templates_come_when_needed)
 }
 END_TEST
 
-/* A collected flow may come without its packets, or without any count: it is a record all the same. */
+/*
+ * A collected flow may come without its packets, or without any count: it is a record all the same.
+ */
 START_TEST(flows_without_counts_are_records)
 {
 	static const char *const rest[] = { "", ",biflow=yes" };
@@ -588,150 +422,6 @@ START_TEST(refusal_does_not_end_the_session)
 }
 END_TEST
 
-/* A rate is never exceeded by more than the burst. */
-/* [RFC5471-3.5.2-1] */
-START_TEST(rate_limits_records_per_second)
-{
-	struct sf_exporter *exporter = start(OFFLINE, IPFIX, ",rate=10000,options=no");
-	int64_t began = sf_clock_read(CLOCK_MONOTONIC);
-
-	put_many(exporter, 3000);
-	finish(exporter);
-	ck_assert_int_ge(sf_clock_read(CLOCK_MONOTONIC) - began, 200 * MS);
-	ck_assert_uint_eq(flow_count(reader), 3000);
-	end();
-}
-END_TEST
-
-static void *read_slowly(void *context)
-{
-	const struct timespec pause = { .tv_nsec = 500000 };
-	struct pollfd ready = { .fd = receiver.fd, .events = POLLIN };
-	uint64_t *records = context;
-	uint8_t buffer[8192];
-
-	/* the datagrams of the end have all come when none came for half a second */
-	while (poll(&ready, 1, 500) > 0) {
-		ssize_t n = recv(receiver.fd, buffer, sizeof(buffer), 0);
-
-		if (n > 20 && sf_load_be16(buffer + 16) >= 256 && sf_load_be16(buffer + 16) < 60000)
-			*records += (uint64_t)(n - 20) / 65;
-		nanosleep(&pause, NULL);
-	}
-	return NULL;
-}
-
-/*
- * docs/design.md §8: a collector with the system's default buffer that reads more slowly than a file is
- * metered receives everything without any option.
- */
-START_TEST(slow_collector_gets_everything_from_a_file)
-{
-	int space = 100000; /* as small as the kernel's default or smaller */
-	struct sf_exporter *exporter;
-	uint64_t records = 0;
-	pthread_t thread;
-
-	begin();
-	ck_assert_int_eq(setsockopt(receiver.fd, SOL_SOCKET, SO_RCVBUF, &space, sizeof(space)), 0);
-	exporter = exporter_to(&receiver, OFFLINE, IPFIX, ",options=no");
-	ck_assert_int_eq(pthread_create(&thread, NULL, read_slowly, &records), 0);
-	for (unsigned i = 0; i < 40000; i++) {
-		struct sf_flow flow = flow_ipv4(i % 10000);
-
-		put(exporter, &flow);
-	}
-	sf_exporter_finish(exporter);
-	ck_assert_int_eq(pthread_join(thread, NULL), 0);
-	ck_assert_uint_eq(records, 40000);
-	sf_exporter_free(exporter);
-	end();
-}
-END_TEST
-
-/* A collector on this host that does not read is not watched for ever, nor flooded then. */
-START_TEST(stuck_collector_gets_the_plain_rate)
-{
-	struct sf_udp_options options = { .peer.host = "127.0.0.1" };
-	static const uint8_t datagram[1000];
-	struct sf_transport *transport;
-	struct sf_error error;
-	struct sf_pace pace;
-	int64_t began;
-	char port[8];
-
-	begin();
-	snprintf(port, sizeof(port), "%u", receiver.port);
-	options.peer.port = port;
-	ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
-	sf_pace_init(&pace, 1000, NULL);
-	sf_pace_watch(&pace, transport);
-	if (!pace.backlog)
-		return; /* this kernel does not tell */
-	sf_pace_wait(&pace, 1000);
-	ck_assert_uint_gt(pace.rate, 1000);
-	for (unsigned i = 0; i < 20000; i++)
-		sendto(receiver.fd, datagram, sizeof(datagram), 0,
-			(struct sockaddr *)&transport->peer, transport->peer_size);
-	sf_pace_wait(&pace, 1);
-	ck_assert_uint_eq(pace.rate, 1000);
-	ck_assert_ptr_null(pace.backlog);
-	/* beyond what may be caught up: the burst, which is a quarter of a second then */
-	sf_pace_wait(&pace, 500);
-	began = sf_clock_read(CLOCK_MONOTONIC);
-	sf_pace_wait(&pace, 1);
-	ck_assert_int_ge(sf_clock_read(CLOCK_MONOTONIC) - began, 200 * MS);
-	sf_pace_fini(&pace);
-	transport->ops->free(transport);
-	end();
-}
-END_TEST
-
-static unsigned told_level(void *context)
-{
-	return *(unsigned *)context;
-}
-
-/* A run that is to end at once sends what needs no wait, or nothing; the rest is lost by name. */
-START_TEST(a_hurry_waits_for_nothing)
-{
-	static const struct {
-		unsigned level;
-		const char *options;
-		unsigned sent_least, sent_most;
-	} cases[] = {
-		{ 0, ",rate=100000", 3000, 3000 },
-		{ 1, ",rate=0", 3000, 3000 },
-		{ 1, ",rate=10", 1, 2999 },
-		{ 2, ",rate=0", 0, 0 },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		unsigned level = cases[i].level;
-		struct sf_exporter_options options = {
-			.packet_clock = true,
-			.hurry = { told_level, &level },
-		};
-		int64_t began = sf_clock_read(CLOCK_MONOTONIC);
-		struct sf_destination_stats stats;
-		struct sf_exporter *exporter;
-
-		begin();
-		exporter = exporter_to(&receiver, &options, IPFIX, cases[i].options);
-		put_many(exporter, 3000);
-		sf_exporter_finish(exporter);
-		ck_assert(sf_exporter_stats(exporter, 0, &stats));
-		ck_assert(sf_destination_balanced(&stats));
-		ck_assert_uint_ge(stats.sent.records, cases[i].sent_least);
-		ck_assert_uint_le(stats.sent.records, cases[i].sent_most);
-		ck_assert_uint_eq(stats.sent.records + stats.lost_stopped.records, 3000);
-		ck_assert_int_lt(sf_clock_read(CLOCK_MONOTONIC) - began, 2 * S);
-		sf_exporter_free(exporter);
-		end();
-	}
-}
-END_TEST
-
 START_TEST(own_addresses_are_known)
 {
 	struct sf_exporter *exporter = start(OFFLINE, IPFIX, "");
@@ -752,12 +442,8 @@ END_TEST
 CHECK_MAIN("export_session", templates_and_options_come_before_data,
 	ipfix_sequence_counts_data_records, netflow9_sequence_counts_packets,
 	netflow5_sequence_counts_flows, datagrams_fit_the_mtu, datagrams_to_other_hosts_stay_small,
-	paced_bursts_are_small, netflow5_over_ipv6_has_29_records,
-	record_larger_than_mtu_is_counted, templates_are_repeated_by_time,
-	templates_are_repeated_by_data_messages, wall_clock_is_set_back,
-	template_refresh_can_be_switched_off, waiting_records_leave_within_a_second,
-	extended_templates_come_when_needed, flows_without_counts_are_records,
-	two_records_of_a_flow_in_two_messages, domains_have_sequences_and_templates_of_their_own,
-	collectors_are_independent, refused_datagrams_are_counted, refusal_does_not_end_the_session,
-	rate_limits_records_per_second, slow_collector_gets_everything_from_a_file,
-	stuck_collector_gets_the_plain_rate, a_hurry_waits_for_nothing, own_addresses_are_known)
+	netflow5_over_ipv6_has_29_records, record_larger_than_mtu_is_counted,
+	waiting_records_leave_within_a_second, extended_templates_come_when_needed,
+	flows_without_counts_are_records, two_records_of_a_flow_in_two_messages,
+	domains_have_sequences_and_templates_of_their_own, collectors_are_independent,
+	refused_datagrams_are_counted, refusal_does_not_end_the_session, own_addresses_are_known);

@@ -8,6 +8,7 @@
 #include "enrich/lpm.h"
 
 #define PREFIXES 600
+#define MANY     20000 /* of which more than 4096 differ: the large table */
 #define LOOKUPS  400
 
 static uint64_t state;
@@ -62,7 +63,7 @@ static uint32_t naive(
 
 static void check_round(bool ipv6, unsigned count)
 {
-	struct sf_lpm_prefix prefixes[PREFIXES], given[PREFIXES];
+	static struct sf_lpm_prefix prefixes[MANY], given[MANY];
 	struct sf_lpm_address addresses[LOOKUPS];
 	uint32_t values[LOOKUPS];
 	struct sf_lpm *lpm;
@@ -72,10 +73,11 @@ static void check_round(bool ipv6, unsigned count)
 			(uint8_t)(next() >> 32) % (ipv6 ? 129 : 33), 0 };
 	for (unsigned i = 0; i < LOOKUPS; i++)
 		addresses[i] = random_address(ipv6);
-	memcpy(given, prefixes, sizeof(given));
+	memcpy(given, prefixes, count * sizeof(*given));
 	ck_assert_int_eq(sf_lpm_new(&lpm, ipv6 ? NULL : given, ipv6 ? 0 : count,
 				 ipv6 ? given : NULL, ipv6 ? count : 0),
 		0);
+	ck_assert(count == MANY ? sf_lpm_memory(lpm) > 1 << 20 : sf_lpm_memory(lpm) < 1 << 20);
 	sf_lpm_find(lpm, ipv6, addresses, values, LOOKUPS);
 	for (unsigned i = 0; i < LOOKUPS; i++)
 		ck_assert_uint_eq(values[i], naive(prefixes, count, &addresses[i]));
@@ -94,6 +96,8 @@ START_TEST(random_prefixes_agree_with_a_naive_matcher)
 		check_round(false, PREFIXES);
 		check_round(true, PREFIXES);
 		check_round(seed & 1, 1 + (unsigned)(next() >> 32) % 10);
+		if (seed % 20 == 0)
+			check_round(seed % 40 == 0, MANY);
 		state = seed;
 	}
 }

@@ -164,18 +164,35 @@ START_TEST(end_drains_the_sockets)
 }
 END_TEST
 
-/* 10 ms of work for each of 200 messages, and 150 ms of time. */
+static void end_before_more(void)
+{
+	end();
+	send_to(0, 20, "late");
+}
+
+/* Of what is much work: a second for 10 datagrams, and 5 s for those that lie in the socket. */
 START_TEST(draining_is_bounded)
 {
 	make(0, 0);
 	send_to(0, 60, "x");
-	seen.work_ns = SF_NS_PER_S / 100;
+	seen.work_ns = SF_NS_PER_S / 10;
 	seen.act_at = 10;
-	seen.act = end;
+	seen.act = end_before_more;
 	ck_assert_str_eq(sf_receiver_run(&receiver), "SIGTERM");
-	ck_assert_uint_eq(seen.messages, 25);
+	ck_assert_uint_eq(seen.messages, 60);
 	ck_assert_uint_eq(receiver.datagrams, 60);
-	ck_assert_uint_eq(receiver.undecoded, 35);
+	ck_assert_uint_eq(receiver.undecoded, 0);
+	ck_assert_uint_eq(sf_receiver_dropped(&receiver), 0);
+	fini();
+	make(0, 0);
+	send_to(0, 100, "x");
+	seen.work_ns = SF_NS_PER_S / 10;
+	seen.act_at = 10;
+	seen.act = end_before_more;
+	ck_assert_str_eq(sf_receiver_run(&receiver), "SIGTERM");
+	ck_assert_uint_eq(seen.messages, 60);
+	ck_assert_uint_eq(receiver.datagrams, 100);
+	ck_assert_uint_eq(receiver.undecoded, 40);
 	fini();
 }
 END_TEST
@@ -185,10 +202,10 @@ START_TEST(duration_is_seen_within_a_batch)
 {
 	make(SF_NS_PER_S / 10, 0);
 	send_to(0, 60, "x");
-	seen.work_ns = SF_NS_PER_S / 100;
+	seen.work_ns = SF_NS_PER_S / 5;
 	ck_assert_str_eq(sf_receiver_run(&receiver), "duration");
-	ck_assert_uint_eq(seen.messages, 25);
-	ck_assert_uint_eq(receiver.undecoded, 35);
+	ck_assert_uint_eq(seen.messages, 1 + 25);
+	ck_assert_uint_eq(receiver.undecoded, 34);
 	fini();
 }
 END_TEST
@@ -238,7 +255,7 @@ static void end_with_more(void)
 }
 
 /*
- * What is in the sockets when there is no time left is counted: three of 200 datagrams in the first
+ * What is in the sockets when there is no time left is counted: 51 of 200 datagrams in the first
  * socket and none of 100 in the second one are decoded. Later ones are neither received nor
  * dropped.
  */
@@ -251,9 +268,9 @@ START_TEST(what_is_left_in_the_sockets_is_counted)
 	seen.act_at = 1;
 	seen.act = end_with_more;
 	ck_assert_str_eq(sf_receiver_run(&receiver), "SIGTERM");
-	ck_assert_uint_eq(seen.messages, 3);
+	ck_assert_uint_eq(seen.messages, 51);
 	ck_assert_uint_eq(receiver.datagrams, 300);
-	ck_assert_uint_eq(receiver.undecoded, 297);
+	ck_assert_uint_eq(receiver.undecoded, 249);
 	ck_assert_uint_eq(sf_receiver_dropped(&receiver), 0);
 	send_to(0, 5, "x");
 	ck_assert_uint_eq(sf_receiver_dropped(&receiver), 0);

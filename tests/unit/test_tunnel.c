@@ -118,11 +118,11 @@ START_TEST(wrong_words_are_refused)
 	static const struct {
 		const char *text, *says;
 	} rows[] = {
-		{ "innner", "not outer, inner or both" },
-		{ "", "not outer, inner or both" },
-		{ "gre", "not outer, inner or both" },
-		{ "gre=", "not outer, inner or both" },
-		{ "gre=inner,", "not outer, inner or both" },
+		{ "innner", "is no mode (allowed: outer, inner or both" },
+		{ "", "is no mode (allowed: outer, inner or both" },
+		{ "gre", "is no mode (allowed: outer, inner or both" },
+		{ "gre=", "is no mode (allowed: outer, inner or both" },
+		{ "gre=inner,", "is no mode (allowed: outer, inner or both" },
 		{ "vxlam=inner", "did you mean vxlan?" },
 		{ "=inner", "no kind of tunnel" },
 	};
