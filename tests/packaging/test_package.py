@@ -35,7 +35,8 @@ def build(place):
     tree = place / "tree"
     copy_tree(TOP, tree)
     run("dpkg-buildpackage", "-b", "-us", "-uc", cwd=tree, timeout=600,
-        env={**os.environ, "DEB_BUILD_OPTIONS": "nocheck"})
+        env={**os.environ, "DEB_BUILD_OPTIONS": "nocheck noautodbgsym",
+             "DPKG_DEB_COMPRESSOR_TYPE": "none"})
     return [p for p in place.glob("*.deb") if not re.search("dbgsym|-dev_", p.name)]
 
 
