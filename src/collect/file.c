@@ -146,19 +146,34 @@ static size_t next_message(const struct reader *r, size_t from, size_t most)
 	return most;
 }
 
-/* Moves on to the next place that looks like a message (RFC 5655 §10.3). */
-static void resync(struct reader *r)
+/*
+ * Moves on to the next place that looks like a message (RFC 5655 §10.3), or to the end. At least
+ * WINDOW bytes are there, unless the file ends. 0 or -errno.
+ */
+static int resync(struct reader *r)
 {
-	/* behind each place there must be room for a message and the version of the next one */
-	size_t most = left(r) > MESSAGE_MAX && !r->eof ? left(r) - MESSAGE_MAX : left(r);
-	size_t ahead = next_message(r, 1, most);
+	/* not where the reader is now */
+	size_t from = 1;
 
-	r->skipped += ahead;
-	r->start += ahead;
+	for (;;) {
+		/* behind each place there is a message and the version of the next one */
+		size_t most = r->eof ? left(r) : left(r) - MESSAGE_MAX - 1;
+		size_t ahead = next_message(r, from, most);
+		int result;
+
+		r->skipped += ahead;
+		r->start += ahead;
+		if (ahead < most || r->eof)
+			return 0;
+		result = fill(r, WINDOW);
+		if (result)
+			return result;
+		from = 0;
+	}
 }
 
-/* Decodes the message at start, or notes the damage there, and moves on. */
-static void step(struct reader *r)
+/* Decodes the message at start, or notes the damage there, and moves on. 0 or -errno. */
+static int step(struct reader *r)
 {
 	const uint8_t *p = r->buffer + r->start;
 	struct sf_error error = { 0 };
@@ -170,8 +185,7 @@ static void step(struct reader *r)
 			left(r) < SF_IPFIX_HEADER ? "a message header is cut off"
 						  : "no IPFIX message begins here");
 		note_damage(r, text);
-		resync(r);
-		return;
+		return resync(r);
 	}
 	length = sf_load_be16(p + 2);
 	there = left(r) < length ? left(r) : length;
@@ -185,6 +199,7 @@ static void step(struct reader *r)
 	if (sf_collect_file_message(r->collector, r->path, offset(r), p, there, &error))
 		note_damage(r, error.text);
 	r->start += there;
+	return 0;
 }
 
 static int read_all(struct reader *r, struct sf_error *error)
@@ -197,9 +212,9 @@ static int read_all(struct reader *r, struct sf_error *error)
 		return sf_error_set(
 			error, SF_ECORRUPT, "%s: not an IPFIX file: it is %s", r->path, what);
 	while (result == 0 && left(r) > 0 && !r->collector->stopped) {
-		step(r);
+		result = step(r);
 		/* not after a stop: the next read of a pipe could last long */
-		if (!r->collector->stopped)
+		if (result == 0 && !r->collector->stopped)
 			result = fill(r, WINDOW);
 	}
 	if (result)

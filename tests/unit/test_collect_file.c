@@ -95,6 +95,32 @@ START_TEST(test_file_resync)
 }
 END_TEST
 
+/* Places in the damage that look like the header of a message are none unless another one follows. */
+START_TEST(test_file_long_damage)
+{
+	enum { PLACES = 100000, DIGITS = 8 };
+	char *hex = malloc(1024 + PLACES * DIGITS), expected[64], *p;
+
+	/* whatever the reader's buffer ends with, some header is at that place */
+	for (unsigned before = 1; before <= 4; before++) {
+		p = hex + sprintf(hex, "%s%.*s", FILE_TEMPLATE, (int)(2 * before), "ffffffff");
+		for (unsigned i = 0; i < PLACES; i++)
+			p += sprintf(p, "000a0021");
+		sprintf(p, "%s",
+			FILE_DATA("00000000", "00000007") FILE_DATA("00000001", "00000008"));
+		start(0);
+		ck_assert_int_eq(feed_file(hex), SF_ECORRUPT);
+		snprintf(expected, sizeof(expected), "begins here; %u bytes passed",
+			before + PLACES * DIGITS / 2);
+		ck_assert_msg(strstr(error.text, expected), "%s", error.text);
+		ck_assert_uint_eq(seen.count, 2);
+		ck_assert_uint_eq(stats.messages, 3);
+		end();
+	}
+	free(hex);
+}
+END_TEST
+
 /* A reader that has to stop does not wait for a pipe that is open but has nothing. */
 START_TEST(test_stop_on_a_pipe)
 {
@@ -131,4 +157,4 @@ START_TEST(test_stop_on_a_pipe)
 END_TEST
 
 CHECK_MAIN("collect_file", test_file, test_file_withdrawal, test_file_cut, test_file_resync,
-	test_stop_on_a_pipe)
+	test_file_long_damage, test_stop_on_a_pipe)
