@@ -48,7 +48,7 @@ static void add_others(struct sf_outputs *out, const struct sf_query_sum *sum)
 static bool read_files(struct sf_collected_sink *sink, const struct sf_options *options,
 	const struct sf_captures *captures)
 {
-	const struct sf_gather_options how = {
+	struct sf_gather_options how = {
 		/* a question about conversations is answered best by records of both directions */
 		.biflow = options->biflow || (sink->asked.groups && !captures->elements.direction),
 		.sums = sink->asked.groups,
@@ -71,8 +71,7 @@ static bool read_files(struct sf_collected_sink *sink, const struct sf_options *
 		sf_complain("%s", error.text);
 		return false;
 	}
-	if (shared)
-		sf_collector_share(sink->out.collector, 0, query.threads);
+	how.reading = sf_query_reading(workers);
 	whole = sf_gather(sink->out.collector, query.names, query.count, &how);
 	sf_query_join(workers, sf_signal_stop || sink->asked.failed, &others);
 	if (others.error.code && !sink->asked.failed) {

@@ -551,14 +551,14 @@ void sf_collector_stream_end(struct sf_collector *collector, const char *exporte
 	sf_collect_forget(collector, exporter);
 }
 
-/* Messages that follow each other in a file belong to one share. */
-#define SHARE_RUN 4
+/* Messages that follow each other in a file belong to one reader. */
+#define READER_RUN 4
 
 /* True: the next message is that of another collector, which reads the same file. */
 static bool is_of_others(struct sf_collector *collector)
 {
-	return collector->shares > 1 &&
-	       collector->shared_messages++ / SHARE_RUN % collector->shares != collector->share;
+	return collector->readers > 1 &&
+	       collector->read_messages++ / READER_RUN % collector->readers != collector->reader;
 }
 
 int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,

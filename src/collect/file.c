@@ -2,11 +2,15 @@
 /*
  * IPFIX files (RFC 5655): messages one after the other, perhaps compressed, perhaps damaged.
  *
- *	buffer:  [ consumed | start … fill | free ]        base: offset of buffer[0] in the file
+ *	span:  [ consumed | start … length ]        base: offset of its first byte in the file
  *
- * The buffer holds two of the longest messages: a message, and another one that may follow after
- * damage. After damage the next message is searched for byte by byte: version 10, a length, and at
- * that distance another version 10 or the end of the file (RFC 5655 §10.3). By that rule a whole
+ * A span has two of the longest messages from start on: a message, and another one that may follow
+ * after damage. One reader has a buffer of its own, in which what is left moves to the beginning; for
+ * several readers of one file reading.c has the spans. What comes out does not depend on where a span
+ * ends.
+ *
+ * After damage the next message is searched for byte by byte: version 10, a length, and at that
+ * distance another version 10 or the end of the file (RFC 5655 §10.3). By that rule a whole
  * message right before a second damage is skipped too.
  */
 #include <fcntl.h>
@@ -18,21 +22,23 @@
 #include "base/wire.h"
 #include "collect/gather.h"
 #include "collect/internal.h"
+#include "collect/reading.h"
 #include "collect/unpack.h"
 
-#define MESSAGE_MAX 65535
-/* bytes in the buffer at each step, unless the file ends */
-#define WINDOW      (2 * MESSAGE_MAX + 2)
 #define BUFFER_SIZE (256 * 1024)
 
 struct reader {
 	struct sf_collector *collector;
 	const char *path;
+	const struct sf_span *span; /* `own`, or one of the reading's */
+	size_t start;               /* in the span: the next message */
+	bool eof;                   /* nothing follows the span */
+	/* one reader */
 	struct sf_unpack source;
-	uint8_t *buffer;
-	size_t start, fill;
-	uint64_t base;
-	bool eof;
+	struct sf_span own;
+	/* or several */
+	struct sf_reading *reading;
+	unsigned number;
 	uint64_t skipped; /* bytes that belong to no message */
 	uint64_t message_count;
 	struct sf_error first; /* the first damage */
@@ -40,12 +46,12 @@ struct reader {
 
 static size_t left(const struct reader *r)
 {
-	return r->fill - r->start;
+	return r->span->length - r->start;
 }
 
 static uint64_t offset(const struct reader *r)
 {
-	return r->base + r->start;
+	return r->span->base + r->start;
 }
 
 static void note_damage(struct reader *r, const char *text)
@@ -54,42 +60,43 @@ static void note_damage(struct reader *r, const char *text)
 		sf_error_set(&r->first, SF_ECORRUPT, "%s: %s", r->path, text);
 }
 
-/*
- * Reads up to `size` bytes. Their number, 0 at the end, an error, or
- * SF_ECORRUPT with the damage noted.
- */
-static ssize_t read_some(struct reader *r, uint8_t *to, size_t size)
+static void note_lost_bytes(struct reader *r)
 {
-	struct sf_error error = { 0 };
-	ssize_t n = sf_unpack_read(&r->source, to, size, &error);
-	char damage[256];
+	char text[256];
 
-	if (n >= 0 || n != SF_ECORRUPT)
-		return n;
-	snprintf(damage, sizeof(damage), "byte %llu of the uncompressed data: %.190s",
-		(unsigned long long)(r->base + r->fill), error.text);
-	note_damage(r, damage);
-	return n;
+	snprintf(text, sizeof(text), "byte %llu of the uncompressed data: %.190s",
+		(unsigned long long)(r->span->base + r->span->length), r->span->error.text);
+	note_damage(r, text);
 }
 
-/* Reads until `want` bytes are in the buffer from `start` on, or the file ends. 0 or -errno. */
-static int fill(struct reader *r, size_t want)
+/* What is left, and bytes that follow it, in the reader's own buffer. */
+static const struct sf_span *read_on(struct reader *r)
 {
-	if (left(r) >= want || r->eof)
-		return 0;
-	memmove(r->buffer, r->buffer + r->start, left(r));
-	r->base += r->start;
-	r->fill -= r->start;
-	r->start = 0;
-	while (r->fill < want && !r->eof) {
-		ssize_t n = read_some(r, r->buffer + r->fill, BUFFER_SIZE - r->fill);
+	size_t kept = left(r);
 
-		if (n < 0 && n != SF_ECORRUPT)
-			return (int)n;
-		if (n <= 0)
+	memmove(r->own.bytes, r->own.bytes + r->start, kept);
+	r->own.base += r->start;
+	r->own.length = kept;
+	sf_unpack_fill(&r->source, &r->own, SF_FILE_WINDOW, BUFFER_SIZE);
+	return &r->own;
+}
+
+/* Goes on to spans until there are SF_FILE_WINDOW bytes from start on, or the file ends. 0 or -errno. */
+static int fill(struct reader *r)
+{
+	while (left(r) < SF_FILE_WINDOW && !r->eof) {
+		uint64_t at = offset(r);
+
+		if (r->span->last) {
+			if (r->span->error.code && r->span->error.code != SF_ECORRUPT)
+				return r->span->error.code;
+			if (r->span->error.code)
+				note_lost_bytes(r);
 			r->eof = true;
-		else
-			r->fill += (size_t)n;
+		} else {
+			r->span = r->reading ? sf_reading_next(r->reading, r->number) : read_on(r);
+			r->start = (size_t)(at - r->span->base);
+		}
 	}
 	return 0;
 }
@@ -128,7 +135,7 @@ static bool followed(const struct reader *r, size_t ahead)
 		return false;
 	if (there == ahead)
 		return r->eof;
-	return there - ahead >= 2 && sf_load_be16(r->buffer + r->start + ahead) == SF_IPFIX;
+	return there - ahead >= 2 && sf_load_be16(r->span->bytes + r->start + ahead) == SF_IPFIX;
 }
 
 /*
@@ -137,7 +144,7 @@ static bool followed(const struct reader *r, size_t ahead)
  */
 static size_t next_message(const struct reader *r, size_t from, size_t most)
 {
-	const uint8_t *p = r->buffer + r->start;
+	const uint8_t *p = r->span->bytes + r->start;
 
 	for (size_t ahead = from; ahead < most && left(r) - ahead >= SF_IPFIX_HEADER; ahead++)
 		if (p[ahead] == 0 && is_header(p + ahead) &&
@@ -148,7 +155,7 @@ static size_t next_message(const struct reader *r, size_t from, size_t most)
 
 /*
  * Moves on to the next place that looks like a message (RFC 5655 §10.3), or to the end. At least
- * WINDOW bytes are there, unless the file ends. 0 or -errno.
+ * SF_FILE_WINDOW bytes are there, unless the file ends. 0 or -errno.
  */
 static int resync(struct reader *r)
 {
@@ -157,7 +164,7 @@ static int resync(struct reader *r)
 
 	for (;;) {
 		/* behind each place there is a message and the version of the next one */
-		size_t most = r->eof ? left(r) : left(r) - MESSAGE_MAX - 1;
+		size_t most = r->eof ? left(r) : left(r) - SF_IPFIX_MESSAGE_MAX - 1;
 		size_t ahead = next_message(r, from, most);
 		int result;
 
@@ -165,7 +172,7 @@ static int resync(struct reader *r)
 		r->start += ahead;
 		if (ahead < most || r->eof)
 			return 0;
-		result = fill(r, WINDOW);
+		result = fill(r);
 		if (result)
 			return result;
 		from = 0;
@@ -175,7 +182,7 @@ static int resync(struct reader *r)
 /* Decodes the message at start, or notes the damage there, and moves on. 0 or -errno. */
 static int step(struct reader *r)
 {
-	const uint8_t *p = r->buffer + r->start;
+	const uint8_t *p = r->span->bytes + r->start;
 	struct sf_error error = { 0 };
 	char text[128];
 	size_t length, there;
@@ -205,9 +212,9 @@ static int step(struct reader *r)
 static int read_all(struct reader *r, struct sf_error *error)
 {
 	const char *what;
-	int result = fill(r, WINDOW);
+	int result = fill(r);
 
-	what = result ? NULL : foreign(r->buffer, r->fill);
+	what = result ? NULL : foreign(r->span->bytes, r->span->length);
 	if (what)
 		return sf_error_set(
 			error, SF_ECORRUPT, "%s: not an IPFIX file: it is %s", r->path, what);
@@ -215,7 +222,7 @@ static int read_all(struct reader *r, struct sf_error *error)
 		result = step(r);
 		/* not after a stop: the next read of a pipe could last long */
 		if (result == 0 && !r->collector->stopped)
-			result = fill(r, WINDOW);
+			result = fill(r);
 	}
 	if (result)
 		return sf_error_set(error, result, "%s: byte %llu: %s", r->path,
@@ -239,14 +246,14 @@ static int open_reader(struct reader *r, int fd, struct sf_error *error)
 
 	if (result)
 		return sf_error_set(error, result, "%s: %s", r->path, reason.text);
-	r->buffer = malloc(BUFFER_SIZE);
-	return r->buffer ? 0 : sf_error_set(error, -ENOMEM, "%s: no memory to read it", r->path);
+	r->own.bytes = malloc(BUFFER_SIZE);
+	return r->own.bytes ? 0 : sf_error_set(error, -ENOMEM, "%s: no memory to read it", r->path);
 }
 
 int sf_collect_stream(
 	struct sf_collector *collector, int fd, const char *name, struct sf_error *error)
 {
-	struct reader r = { .collector = collector, .path = name };
+	struct reader r = { .collector = collector, .path = name, .span = &r.own };
 	int result = open_reader(&r, fd, error);
 
 	if (result == 0)
@@ -255,7 +262,21 @@ int sf_collect_stream(
 	/* one file is one transport session: RFC 5655 §7 */
 	sf_collect_forget(collector, r.path);
 	sf_unpack_close(&r.source);
-	free(r.buffer);
+	free(r.own.bytes);
+	return result;
+}
+
+int sf_collect_shared(struct sf_collector *collector, struct sf_reading *reading, unsigned reader,
+	const char *path, struct sf_error *error)
+{
+	struct reader r = {
+		.collector = collector, .path = path, .reading = reading, .number = reader
+	};
+	int result = sf_reading_open(reading, reader, &r.span, error);
+
+	if (result == 0)
+		result = read_all(&r, error);
+	sf_collect_forget(collector, path);
 	return result;
 }
 

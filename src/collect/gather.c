@@ -5,22 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/file_kind.h"
-#include "base/file_list.h"
+#include "collect/inputs.h"
 #include "collect/internal.h"
 #include "collect/metered.h"
+#include "collect/reading.h"
+
+/* Files in directories that are not read. */
+struct left_out {
+	unsigned count;
+	const char *first;
+};
 
 struct gather {
 	struct sf_collector *collector;
 	const struct sf_gather_options *options;
-	struct sf_list list;
+	const struct sf_inputs *inputs;
 	const char **captures;
 	unsigned capture_count;
-	const char *partial; /* the first of the files in directories that are not complete */
-	unsigned partial_count;
+	struct left_out partial, foreign;
 	unsigned file_count; /* that were taken for flows or for captures */
 	bool whole;
 };
@@ -32,19 +35,6 @@ static void problem(struct gather *gather, const char *text)
 }
 
 /* ---------------------------------------------------------------- reading */
-
-/* A file that cannot be opened counts as a file of flows: its reader reports the error. */
-static int kind_of(const char *path)
-{
-	struct stat status;
-	int kind;
-
-	/* a pipe with a name can be opened once only */
-	if (strcmp(path, "-") != 0 && (stat(path, &status) < 0 || !S_ISREG(status.st_mode)))
-		return SF_FILE_FLOWS;
-	kind = sf_file_kind(path, NULL);
-	return kind < 0 ? SF_FILE_FLOWS : kind;
-}
 
 static bool is_ended(const struct gather *gather)
 {
@@ -64,45 +54,50 @@ static bool after(struct gather *gather, int result, const struct sf_error *erro
 	return !ended;
 }
 
-/* A file of a series (transport/series.c) that a run has not completed. */
-static bool is_partial(const char *path)
+static enum sf_found kind_of(const struct gather *gather, unsigned entry)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	size_t length = strlen(name);
+	const struct sf_gather_options *options = gather->options;
 
-	return *name == '.' && length > 8 && strcmp(name + length - 8, ".partial") == 0;
+	return options->reading ? sf_reading_enter(options->reading, options->reader, entry)
+				: sf_found_kind(&gather->inputs->list.files[entry]);
+}
+
+static int read_file(const struct gather *gather, const char *path, struct sf_error *error)
+{
+	const struct sf_gather_options *options = gather->options;
+
+	if (!options->reading)
+		return sf_collector_file(gather->collector, path, error);
+	return sf_collect_shared(gather->collector, options->reading, options->reader, path, error);
+}
+
+static void leave_out(struct left_out *files, const char *path)
+{
+	if (files->count++ == 0)
+		files->first = path;
 }
 
 /* Flow files at once; captures are put aside. */
 static void read_flows(struct gather *gather)
 {
-	for (unsigned i = 0; i < gather->list.count; i++) {
-		const struct sf_listed *file = &gather->list.files[i];
+	for (unsigned i = 0; i < gather->inputs->list.count; i++) {
+		const char *path = gather->inputs->list.files[i].path;
+		enum sf_found kind = kind_of(gather, i);
 		struct sf_error error = { 0 };
-		int kind;
 
-		if (file->in_directory && is_partial(file->path)) {
-			if (gather->partial_count++ == 0)
-				gather->partial = file->path;
+		if (kind == SF_FOUND_PARTIAL || kind == SF_FOUND_FOREIGN) {
+			leave_out(kind == SF_FOUND_PARTIAL ? &gather->partial : &gather->foreign,
+				path);
 			continue;
 		}
-		kind = kind_of(file->path);
-		gather->file_count += kind != SF_FILE_OTHER || !file->in_directory;
-		if (kind == SF_FILE_CAPTURE && gather->options->flows_only)
-			continue;
-		if (kind == SF_FILE_CAPTURE) {
-			gather->captures[gather->capture_count++] = file->path;
-			continue;
-		}
-		if (kind == SF_FILE_OTHER && file->in_directory) {
-			sf_list_leave_out(&gather->list, SF_LEFT_FOREIGN, file->path);
+		gather->file_count++;
+		if (kind == SF_FOUND_CAPTURE) {
+			if (!gather->options->flows_only)
+				gather->captures[gather->capture_count++] = path;
 			continue;
 		}
 		/* a signal may have come while standard input was waited for */
-		if (is_ended(gather))
-			return;
-		if (!after(gather, sf_collector_file(gather->collector, file->path, &error),
-			    &error))
+		if (is_ended(gather) || !after(gather, read_file(gather, path, &error), &error))
 			return;
 	}
 }
@@ -113,8 +108,6 @@ static void read_captures(struct gather *gather)
 
 	if (gather->capture_count == 0 || gather->collector->stopped)
 		return;
-	/* a pipe is read by one */
-	gather->collector->shares = 0;
 	after(gather,
 		sf_collect_metered(gather->collector, gather->captures, gather->capture_count,
 			gather->options, &error),
@@ -164,31 +157,31 @@ static void tell_twice(struct gather *gather)
 
 static void tell_left_out(struct gather *gather)
 {
-	unsigned count = gather->list.left_out[SF_LEFT_FOREIGN].count;
+	unsigned count = gather->foreign.count;
 	char text[256];
 
 	if (count == 0 || gather->options->flows_only)
 		return;
-	snprintf(text, sizeof(text), "left out: %u file%s that %s neither flows nor packets (%s%s)",
-		count, count == 1 ? "" : "s", count == 1 ? "has" : "have",
-		gather->list.left_out[SF_LEFT_FOREIGN].first, count == 1 ? "" : ", ...");
+	snprintf(text, sizeof(text),
+		"left out: %u file%s that %s neither flows nor packets (%.127s%s)", count,
+		count == 1 ? "" : "s", count == 1 ? "has" : "have", gather->foreign.first,
+		count == 1 ? "" : ", ...");
 	problem(gather, text);
 }
 
 static void tell_partial(struct gather *gather)
 {
+	unsigned count = gather->partial.count;
+	const char *it = count == 1 ? "it" : "them";
 	char text[512];
 
-	if (gather->partial_count == 0 || gather->options->flows_only)
+	if (count == 0 || gather->options->flows_only)
 		return;
 	snprintf(text, sizeof(text),
 		"left out: %u file%s that %s not complete: another run writes %s, or was killed; to read "
 		"%s name %s (%.300s)",
-		gather->partial_count, gather->partial_count == 1 ? "" : "s",
-		gather->partial_count == 1 ? "is" : "are",
-		gather->partial_count == 1 ? "it" : "them",
-		gather->partial_count == 1 ? "it" : "them",
-		gather->partial_count == 1 ? "it" : "them", gather->partial);
+		count, count == 1 ? "" : "s", count == 1 ? "is" : "are", it, it, it,
+		gather->partial.first);
 	problem(gather, text);
 }
 
@@ -205,92 +198,57 @@ static void tell_nothing(struct gather *gather, const char *const *names, unsign
 	gather->whole = false;
 }
 
-/* A name that does not exist is no reason to leave out the others. */
-static void make_list(struct gather *gather, const char *const *names, unsigned count)
+/* From now on messages of other readers are passed over. */
+static void begin_reading(const struct gather *gather)
 {
-	for (unsigned i = 0; i < count; i++) {
-		struct sf_error error = { 0 };
+	const struct sf_gather_options *options = gather->options;
 
-		if (sf_list_make(&gather->list, &names[i], 1, &error)) {
-			problem(gather, error.text);
-			gather->whole = false;
-		}
+	gather->collector->reader = options->reader;
+	gather->collector->readers = options->reading ? sf_reading_readers(options->reading) : 0;
+}
+
+/* The other readers do not wait for this one; what is read now, it reads alone. */
+static void end_reading(const struct gather *gather)
+{
+	if (gather->options->reading)
+		sf_reading_leave(gather->options->reading, gather->options->reader);
+	gather->collector->readers = 0;
+}
+
+static void read_all(struct gather *gather, const char *const *names, unsigned count)
+{
+	for (unsigned i = 0; i < gather->inputs->problem_count; i++) {
+		problem(gather, gather->inputs->problems[i]);
+		gather->whole = false;
 	}
-}
-
-void sf_collector_share(struct sf_collector *collector, unsigned share, unsigned shares)
-{
-	collector->share = share;
-	collector->shares = shares;
-}
-
-/* A directory with a file of flows or a capture in it; false also if it cannot be read. */
-static bool has_input(const char *directory)
-{
-	struct sf_error ignored;
-	struct sf_list list = { 0 };
-	bool has = false;
-
-	if (sf_list_make(&list, &directory, 1, &ignored) == 0)
-		for (unsigned i = 0; i < list.count && !has; i++)
-			has = kind_of(list.files[i].path) != SF_FILE_OTHER;
-	sf_list_fini(&list);
-	return has;
-}
-
-/* 0: it can be read, and is no directory without anything to read. */
-static int check_one(const char *name, struct sf_error *error)
-{
-	struct stat status;
-
-	if (strcmp(name, "-") == 0)
-		return 0;
-	if (access(name, R_OK) < 0)
-		return sf_error_set(error, -errno, "%s: %s", name, sf_strerror(-errno));
-	if (stat(name, &status) == 0 && S_ISDIR(status.st_mode) && !has_input(name))
-		return sf_error_set(error, -ENOENT,
-			"%s: no file of flows and no capture in this directory", name);
-	return 0;
-}
-
-int sf_gather_check(const char *const *names, unsigned count, struct sf_error *error)
-{
-	struct sf_error first = { 0 };
-	int code = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		int result = check_one(names[i], i ? NULL : &first);
-
-		if (result == 0)
-			return 0;
-		code = i ? code : result;
-	}
-	if (count > 1)
-		return sf_error_set(
-			error, code, "none of the %u files can be read; %s", count, first.text);
-	return count ? sf_error_set(error, code, "%s", first.text) : 0;
+	begin_reading(gather);
+	read_flows(gather);
+	end_reading(gather);
+	read_captures(gather);
+	tell_partial(gather);
+	tell_left_out(gather);
+	tell_no_captures(gather);
+	tell_twice(gather);
+	tell_nothing(gather, names, count);
 }
 
 bool sf_gather(struct sf_collector *collector, const char *const *names, unsigned count,
 	const struct sf_gather_options *options)
 {
+	struct sf_inputs own = { 0 };
 	struct gather gather = { .collector = collector, .options = options, .whole = true };
+	int code = options->reading ? 0 : sf_inputs_make(&own, names, count);
 
-	make_list(&gather, names, count);
-	gather.captures = calloc(gather.list.count + 1, sizeof(*gather.captures));
-	if (gather.captures) {
-		read_flows(&gather);
-		read_captures(&gather);
-		tell_partial(&gather);
-		tell_left_out(&gather);
-		tell_no_captures(&gather);
-		tell_twice(&gather);
-		tell_nothing(&gather, names, count);
+	gather.inputs = options->reading ? sf_reading_inputs(options->reading) : &own;
+	gather.captures = calloc(gather.inputs->list.count + 1, sizeof(*gather.captures));
+	if (code == 0 && gather.captures) {
+		read_all(&gather, names, count);
 	} else {
 		problem(&gather, "no memory for the names of files");
 		gather.whole = false;
+		end_reading(&gather);
 	}
 	free(gather.captures);
-	sf_list_fini(&gather.list);
+	sf_inputs_fini(&own);
 	return gather.whole;
 }

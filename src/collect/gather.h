@@ -32,11 +32,36 @@
 bool sf_collector_has_element(const struct sf_collector *collector, uint32_t pen, uint16_t id);
 
 /*
- * Several collectors read the same files: this one, number `share` of `shares`, hands over and
- * counts the records of its messages only. Templates and the times of exporters' starts are read in
- * all messages.
+ * Files that several collectors read together, each in a thread of its own: every byte is read, and
+ * decompressed, once for all of them, and each message is handed over and counted by one of them.
+ * All read the templates of all messages and the times of exporters' starts. Standard input and
+ * pipes cannot be read so.
+ *
+ *	sf_reading_new(&reading, names, count, threads, &error);
+ *	in thread i: options.reading = reading; options.reader = i;
+ *		     sf_gather(collector_i, names, count, &options);
+ *	sf_reading_free(reading); // after all threads
+ *
+ * A thread that is ahead by some MB waits for the others. So each number below `readers` has to be
+ * that of a thread that calls sf_gather(), or has to be told to sf_reading_leave().
  */
-void sf_collector_share(struct sf_collector *collector, unsigned share, unsigned shares);
+struct sf_reading;
+
+/*
+ * Lists the files: one that appears later is read by no collector. The names are read only during
+ * the call. 0 or -ENOMEM.
+ */
+int sf_reading_new(struct sf_reading **reading, const char *const *names, unsigned count,
+	unsigned readers, struct sf_error *error);
+
+/*
+ * Nobody waits for this reader any more. Called by its own thread, as sf_gather() does at its end;
+ * or by any thread for a reader that has not begun and never will. Allowed again.
+ */
+void sf_reading_leave(struct sf_reading *reading, unsigned reader);
+
+/* After the last reader. NULL is allowed. */
+void sf_reading_free(struct sf_reading *reading);
 
 /* How captures are metered; zeros: as by `spanflow meter` without options. All is lent. */
 struct sf_gather_metering {
@@ -61,6 +86,9 @@ int sf_collect_stream(
 
 struct sf_gather_options {
 	struct sf_gather_metering metering;
+	/* read together with others, as number `reader`; or NULL */
+	struct sf_reading *reading;
+	unsigned reader;
 	struct sf_ledger *ledger; /* gets that of the captures, if there are any. Or NULL */
 	bool flows_only;          /* leave out captures */
 	bool sums;                /* amounts of flows are added up */

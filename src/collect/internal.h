@@ -216,12 +216,9 @@ struct sf_collector {
 	uint64_t field_count;          /* of all templates */
 	struct sf_annex_layout layout; /* of SF_COLLECT_FACTS */
 	bool stopped;
-	/*
-	 * sf_collector_share(): number of this collector, number of
-	 * collectors; messages read so far
-	 */
-	unsigned share, shares;
-	uint64_t shared_messages;
+	/* sf_gather_options.reading: number of this collector, number of collectors; messages so far */
+	unsigned reader, readers;
+	uint64_t read_messages;
 	/* another collector hands over the message: only what later messages need is read */
 	bool others;
 	/* elements of IANA and of SF_PEN_SPANFLOW that templates of flow records had: bits */
@@ -252,6 +249,15 @@ int sf_collect_malformed(struct sf_collect_message *message, const uint8_t *at, 
  */
 int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,
 	const uint8_t *bytes, size_t available, struct sf_error *error);
+
+struct sf_reading;
+
+/*
+ * Reads the file of flows that the reader of the reading has entered (reading.h), as sf_collector_file()
+ * does for one collector. `path`: of that file.
+ */
+int sf_collect_shared(struct sf_collector *collector, struct sf_reading *reading, unsigned reader,
+	const char *path, struct sf_error *error);
 
 /* True if all bytes from p to end are 0. */
 bool sf_collect_all_zero(const uint8_t *p, const uint8_t *end);

@@ -113,6 +113,19 @@ ssize_t sf_unpack_read(struct sf_unpack *source, uint8_t *to, size_t size, struc
 	}
 }
 
+void sf_unpack_fill(struct sf_unpack *source, struct sf_span *span, size_t want, size_t room)
+{
+	while (span->length < want && !span->last) {
+		ssize_t n = sf_unpack_read(
+			source, span->bytes + span->length, room - span->length, &span->error);
+
+		if (n > 0)
+			span->length += (size_t)n;
+		else
+			span->last = true;
+	}
+}
+
 void sf_unpack_close(struct sf_unpack *source)
 {
 	sf_codec_free(source->codec);

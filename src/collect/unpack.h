@@ -38,6 +38,19 @@ int sf_unpack_open(struct sf_unpack *source, int fd, struct sf_error *error);
  */
 ssize_t sf_unpack_read(struct sf_unpack *source, uint8_t *to, size_t size, struct sf_error *error);
 
+/* Bytes of a file that follow each other, in the owner's memory. */
+struct sf_span {
+	uint8_t *bytes;
+	size_t length;
+	uint64_t base; /* offset of the first one in the file, which is decompressed */
+	bool last; /* nothing follows: the file ends, or cannot be read further, as `error` tells */
+	struct sf_error error; /* code 0, or an error of sf_unpack_read() behind the last byte */
+};
+
+/* Adds bytes until there are at least `want` of at most `room`, or the span is the last one. */
+void sf_unpack_fill(struct sf_unpack *source, struct sf_span *span, size_t want, size_t room);
+
+/* Allowed again, and for a source of which only `fd` is set, to -1. */
 void sf_unpack_close(struct sf_unpack *source);
 
 #endif

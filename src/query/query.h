@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Questions to files: where the conditions and groups of src/ask meet the readers of src/collect.
- * Several threads read the same files, each decodes every n-th part of their records into groups of
- * its own, which are added up at the end.
+ * Several threads read the same files together; each decodes every n-th part of their records into
+ * groups of its own, which are added up at the end.
  *
  *	const struct sf_query query = { names, count, where, groups, threads };
  *
  *	if (sf_query_start(&workers, &query, &error) == 0) { // all threads but the caller's
- *		sf_collector_share(my_collector, 0, threads);
- *		… sf_gather(my_collector, names, count, …) …
+ *		options.reading = sf_query_reading(workers);
+ *		… sf_gather(my_collector, names, count, &options) …
  *		sf_query_join(workers, false, &sum);
  *	}
  */
@@ -20,6 +20,8 @@
 #include "ask/answer.h"
 #include "ask/groups.h"
 #include "ask/where.h"
+
+struct sf_reading;
 
 struct sf_query {
 	const char *const *names; /* files and directories; no standard input, no pipes */
@@ -48,6 +50,12 @@ bool sf_query_is_shared(const struct sf_query *query);
 /* 0; or an error, and nothing runs. */
 int sf_query_start(
 	struct sf_query_workers **workers, const struct sf_query *query, struct sf_error *error);
+
+/*
+ * What sf_gather() of the caller reads, which is reader 0: the other threads wait for it. Lent until
+ * sf_query_join(). NULL, of NULL.
+ */
+struct sf_reading *sf_query_reading(const struct sf_query_workers *workers);
 
 /*
  * Waits for the threads (with `stop` they end early), adds up what they

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared words: `stop`, which the main thread sets. Everything else of a worker belongs to its
- * thread from start to join; conditions are compiled once and only read. When all files are read
- * the threads are joined, and started once more to add up their groups in parts: then the groups of
- * all are only read.
+ * Shared: `stop`, which the main thread sets, and the bytes of the files (collect/gather.h).
+ * Everything else of a worker belongs to its thread from start to join; conditions are compiled once
+ * and only read. When all files are read the threads are joined, and started once more to add up
+ * their groups in parts: then the groups of all are only read.
  */
 #include "query/query.h"
 
@@ -31,6 +31,7 @@ struct worker {
 
 struct sf_query_workers {
 	struct sf_query query;
+	struct sf_reading *reading; /* the files; the caller's thread is reader 0 */
 	atomic_bool stop;
 	unsigned count;         /* without the caller's thread */
 	struct sf_groups **all; /* groups of the caller and of each worker */
@@ -99,7 +100,11 @@ static void *run(void *context)
 	struct worker *worker = context;
 	const struct sf_query *query = &worker->all->query;
 	const struct sf_gather_options how = {
-		.flows_only = true, .problem = problem, .context = worker
+		.reading = worker->all->reading,
+		.reader = worker->number,
+		.flows_only = true,
+		.problem = problem,
+		.context = worker,
 	};
 
 	(void)sf_gather(worker->collector, query->names, query->count, &how);
@@ -119,8 +124,6 @@ static int open_worker(struct sf_query_workers *workers, unsigned i, struct sf_e
 	if (code == 0)
 		code = sf_groups_divide(worker->groups, workers->count + 1, error);
 	workers->all[i + 1] = worker->groups;
-	if (code == 0)
-		sf_collector_share(worker->collector, i + 1, workers->count + 1);
 	return code;
 }
 
@@ -153,8 +156,21 @@ static void wait_and_free(struct sf_query_workers *workers)
 		sf_collector_free(worker->collector);
 		sf_groups_free(worker->groups);
 	}
+	sf_reading_free(workers->reading);
 	free(workers->all);
 	free(workers);
+}
+
+/* Ends threads, some of which have not been started, as the caller's has not. */
+static void give_up(struct sf_query_workers *workers)
+{
+	atomic_store_explicit(&workers->stop, true, memory_order_relaxed);
+	for (unsigned i = 0; workers->reading && i < workers->count; i++)
+		if (!workers->workers[i].started)
+			sf_reading_leave(workers->reading, i + 1);
+	if (workers->reading)
+		sf_reading_leave(workers->reading, 0);
+	wait_and_free(workers);
 }
 
 int sf_query_start(
@@ -174,18 +190,25 @@ int sf_query_start(
 	else
 		code = sf_error_set(error, -ENOMEM, "--workers: no memory");
 	if (code == 0)
+		code = sf_reading_new(
+			&new->reading, query->names, query->count, query->threads, error);
+	if (code == 0)
 		code = sf_groups_divide(query->groups, query->threads, error);
 	for (unsigned i = 0; code == 0 && i < count; i++)
 		code = open_worker(new, i, error);
 	if (code == 0)
 		code = start_all(new, run, error);
 	if (code) {
-		atomic_store_explicit(&new->stop, true, memory_order_relaxed);
-		wait_and_free(new);
+		give_up(new);
 		return code;
 	}
 	*workers = new;
 	return 0;
+}
+
+struct sf_reading *sf_query_reading(const struct sf_query_workers *workers)
+{
+	return workers ? workers->reading : NULL;
 }
 
 static void add_stats(struct sf_collector_stats *sum, const struct sf_collector_stats *stats)

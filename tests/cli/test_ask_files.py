@@ -3,6 +3,9 @@
 """What questions are asked of: files, directories, captures, a meter's flows, by several workers; and figures that
 rwfilter, rwuniq, rwstats and nfdump gave."""
 
+import bz2
+import gzip
+import lzma
 import os
 import re
 import signal
@@ -244,6 +247,42 @@ class Workers(Case):
             one = self.ask(path, "--by", "src", status=1)
             more = self.ask(path, "--by", "src", "--workers", "3", status=1)
             self.assertEqual((more.stdout, more.stderr), (one.stdout, one.stderr))
+
+    def same(self, *files, status=0):
+        """Answers, statistics and messages are those of one worker."""
+        one = self.ask(*files, "--by", "src", status=status)
+        for workers in ("2", "3"):
+            with self.subTest(files, workers=workers):
+                more = self.ask(*files, "--by", "src", "--workers", workers, status=status)
+                self.assertEqual((more.stdout, more.stderr), (one.stdout, one.stderr))
+        return one
+
+    def test_compressed_damaged_and_missing(self):
+        content = self.flows.read_bytes()
+        self.assertGreater(len(content), 1 << 20)
+        for name, pack in ("gz", gzip.compress), ("xz", lzma.compress), ("bz2", bz2.compress):
+            packed = pack(content)
+            self.same(self.file(f"packed.ipfix.{name}", packed))
+            cut = self.file(f"cut.{name}", packed[:len(packed) * 9 // 10])
+            done = self.same(cut, status=1)
+            self.assertEqual(done.stderr.count("the compressed data are cut off"), 1)
+        hole = self.file("hole", content[:99999] + bytes(300000) + content[400000:])
+        done = self.same(hole, status=1)
+        self.assertEqual(done.stderr.count("passed over"), 1)
+        done = self.same(self.flows, self.directory / "none", self.directory / "neither", status=1)
+        self.assertEqual(done.stderr.count("No such file"), 2)
+
+    def test_directories(self):
+        """A file is read once, however it is named."""
+        folder = self.directory / "folder"
+        folder.mkdir()
+        for name in "a", "b", "c":
+            (folder / name).write_bytes(self.flows.read_bytes())
+        (folder / "notes").write_text("neither flows nor packets")
+        one = self.same(folder / "b", folder, folder / "b")
+        self.assertEqual(one.stderr.count("left out: 1 file"), 1)
+        alone = self.ask(self.flows, "--by", "src")
+        self.assertEqual(one.stats["records"], 3 * alone.stats["records"])
 
     def test_memory_is_bounded(self):
         done = self.run_plain("show", self.flows, "--by", "src,sport", "--memory", "1MiB",

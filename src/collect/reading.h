@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a reader in sf_gather() gets of files that several collectors read together; gather.h has what
+ * the user of those collectors needs. A reader is a thread; each calls with its own number only.
+ *
+ *	for (entry = 0; entry < sf_reading_inputs(reading)->list.count; entry++)
+ *		if (sf_reading_enter(reading, reader, entry) == SF_FOUND_FLOWS &&
+ *			sf_reading_open(reading, reader, &span, &error) == 0)
+ *			while (!span->last)
+ *				span = sf_reading_next(reading, reader);
+ *	sf_reading_leave(reading, reader);
+ */
+#ifndef SPANFLOW_COLLECT_READING_H
+#define SPANFLOW_COLLECT_READING_H
+
+#include "collect/gather.h"
+#include "collect/inputs.h"
+#include "collect/unpack.h"
+
+#define SF_IPFIX_MESSAGE_MAX 65535
+
+/*
+ * Bytes that the reader of a file of flows needs in memory at each step, unless the file ends: a
+ * message, another one that may follow after damage, and the version of one more.
+ */
+#define SF_FILE_WINDOW (2 * SF_IPFIX_MESSAGE_MAX + 2)
+
+const struct sf_inputs *sf_reading_inputs(const struct sf_reading *reading);
+unsigned sf_reading_readers(const struct sf_reading *reading);
+
+/*
+ * Goes on to an entry of the list: readers take them in their order, and leave out none. What the
+ * entry is, the same for all readers.
+ */
+enum sf_found sf_reading_enter(struct sf_reading *reading, unsigned reader, unsigned entry);
+
+/*
+ * The first bytes of the entry, a file of flows: lent until the reader goes on. Or the reason why it
+ * could not be opened, the same for all readers.
+ */
+int sf_reading_open(const struct sf_reading *reading, unsigned reader, const struct sf_span **span,
+	struct sf_error *error);
+
+/*
+ * Goes on behind a span that is not the last one of its file. The next one begins with the last
+ * SF_FILE_WINDOW - 1 bytes of the one before.
+ */
+const struct sf_span *sf_reading_next(struct sf_reading *reading, unsigned reader);
+
+#endif
