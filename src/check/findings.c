@@ -103,7 +103,6 @@ static void judge_single_host(struct report *report)
 		  "mirror port that sees the others, too");
 }
 
-/* A mirror that sends to a socket of this host. */
 /* Adds which mirrors send: ", from mirrors 101, 102". */
 static void tell_ids(const struct sf_mirror *mirror, struct sf_finding *f)
 {
@@ -119,6 +118,7 @@ static void tell_ids(const struct sf_mirror *mirror, struct sf_finding *f)
 		snprintf(f->text + at, sizeof(f->text) - at, " and others");
 }
 
+/* A mirror that sends to a socket of this host. */
 static void judge_socket(struct report *report)
 {
 	const struct sf_mirror *mirror = report->mirror;

@@ -12,7 +12,9 @@
  *	options.on_file = &spawner.hook;
  *	while (sf_spawner_news(&spawner, text, sizeof(text)))	now and then, from the same thread
  *		puts(text);
- *	sf_spawner_stop(&spawner, 5000);
+ *	sf_spawner_end(&spawner);				no files follow
+ *	sf_spawner_wait(&spawner, 5000);
+ *	sf_spawner_fini(&spawner);
  */
 #ifndef SPANFLOW_GUARD_SPAWNER_H
 #define SPANFLOW_GUARD_SPAWNER_H
@@ -44,7 +46,7 @@ struct sf_spawner_user {
 	gid_t gid;
 };
 
-/* `files`: the output files, with their options. All is lent until the stop. 0 or an error. */
+/* `files`: the output files, with their options; lent until sf_spawner_fini(). 0 or an error. */
 int sf_spawner_start(struct sf_spawner *spawner, const char *command, const char *const *files,
 	unsigned count, const struct sf_spawner_user *user, struct sf_error *error);
 

@@ -372,10 +372,6 @@ static void fddi(struct cw *cw)
 	write_link(cw, SF_LINK_FDDI, fddi_frame);
 }
 
-/*
- * Items in the little-endian order of the machine: packet header, prefix, then the payload, whose
- * length is known at the end only. So the packets are built without and wrapped afterwards.
- */
 /* As FreeBSD writes it: 61 octets and three of padding. */
 static void pflog_header(struct pb *pb, const struct talk *talk, enum talk_end from)
 {
@@ -390,6 +386,10 @@ static void pflog(struct cw *cw)
 	write_link(cw, SF_LINK_PFLOG, pflog_header);
 }
 
+/*
+ * Items in the little-endian order of the machine: packet header, prefix, then the payload, whose
+ * length is known at the end only. So the packets are built without and wrapped afterwards.
+ */
 static void nflog(struct cw *cw)
 {
 	static const uint8_t prefix[] = { 6, 0, 10, 0, 'i', 0, 0, 0 };

@@ -40,10 +40,6 @@ START_TEST(what_is_left_goes_out_in_the_next_run)
 END_TEST
 
 /*
- * Killed while the spool is read: nothing that was in it is lost, and what may be there twice is
- * counted.
- */
-/*
  * The template has its flow key, an options record, in the same message: sequence numbers count it
  * in the next run, too.
  */
@@ -73,6 +69,10 @@ START_TEST(a_template_that_was_made_later)
 }
 END_TEST
 
+/*
+ * Killed while the spool is read: nothing that was in it is lost, and what may be there twice is
+ * counted.
+ */
 START_TEST(a_crash_loses_nothing_of_the_spool)
 {
 	struct sf_destination_stats stats;

@@ -273,7 +273,6 @@ START_TEST(disordered_files_are_merged)
 }
 END_TEST
 
-/* In order for longer than is looked ahead, then blocks: these are in one batch at least. */
 /* Two of three files have their later half first: they are opened by their earliest packet. */
 START_TEST(files_may_begin_with_a_later_packet)
 {
@@ -292,6 +291,7 @@ START_TEST(files_may_begin_with_a_later_packet)
 }
 END_TEST
 
+/* In order for longer than is looked ahead, then blocks: these are in one batch at least. */
 START_TEST(disorder_may_begin_late)
 {
 	count = 0;

@@ -252,7 +252,6 @@ START_TEST(hostile_fragments_are_counted)
 }
 END_TEST
 
-/* More datagrams than there is room for: all packets are given on, none twice. */
 /*
  * The first fragment is metered as the packet inside it: the later ones are left out, whenever they
  * come.
@@ -287,6 +286,7 @@ START_TEST(fragments_of_opened_tunnels_are_left_out)
 }
 END_TEST
 
+/* More datagrams than there is room for: all packets are given on, none twice. */
 START_TEST(floods_stay_within_the_bound)
 {
 	uint64_t sum = 0;

@@ -181,7 +181,6 @@ START_TEST(runs_leave_mirrors_alone)
 }
 END_TEST
 
-/* Records that were written have these numbers for the kinds: docs/tunnels.md. */
 /* Facts of the packet inside, with all mirrors opened. */
 static struct sf_facts mirrored(struct sf_packet packet)
 {
@@ -347,6 +346,7 @@ START_TEST(trailers_lie_behind_the_packet)
 }
 END_TEST
 
+/* Records that were written have these numbers for the kinds: docs/tunnels.md. */
 START_TEST(numbers_of_kinds_stay)
 {
 	ck_assert_uint_eq(SF_TUNNEL_ERSPAN, 0);
