@@ -26,7 +26,8 @@
  * Structures that callers make can grow at their end. A function that takes one is inline and tells
  * the library, by a function of the same name with _sized, how large the structure is in the
  * caller's header: members that the caller does not know are 0. Callers in other languages, which
- * have no use for inline functions, call the one with _sized. See docs/library.md.
+ * have no use for inline functions, call the one with _sized. The comment before the function with
+ * _sized is that of both. See docs/library.md.
  */
 
 #endif

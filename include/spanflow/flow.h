@@ -105,21 +105,25 @@ struct sf_flow {
 
 static_assert(sizeof(struct sf_flow) == 192, "a record is three cache lines");
 
+/* Packets of both directions. Any thread, as all functions here. */
 static inline uint64_t sf_flow_packets(const struct sf_flow *flow)
 {
 	return flow->half[0].packets + flow->half[1].packets;
 }
 
+/* IP octets of both directions. */
 static inline uint64_t sf_flow_octets(const struct sf_flow *flow)
 {
 	return flow->half[0].octets + flow->half[1].octets;
 }
 
+/* True if the flow has a record of each direction. */
 static inline bool sf_flow_two_way(const struct sf_flow *flow)
 {
 	return flow->directions == (SF_FORWARD | SF_REVERSE);
 }
 
+/* True for ICMP over IPv4 and for ICMPv6 over IPv6. */
 static inline bool sf_flow_is_icmp(const struct sf_flow *flow)
 {
 	return flow->protocol == (flow->ip_version == 4 ? 1 : 58);
