@@ -19,8 +19,7 @@ static bool inline_work(struct sf_engine *engine, int64_t mono)
 	for (unsigned i = 0; i < ROUND && sf_worker_step(worker) == SF_WORKER_RUNNING; i++)
 		;
 	if (!sf_worker_ended(worker))
-		sf_engine_tick(engine,
-			sf_worker_packet_clock(worker, worker->timing.clock.now));
+		sf_engine_tick(engine, sf_worker_packet_clock(worker, worker->timing.clock.now));
 	return true;
 }
 
