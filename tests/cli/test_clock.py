@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import time
+from pathlib import Path
 
 import support
 from support import (START, Case, arista, free_port, metawatch, pcap, pcap_header, pcap_packet, udp,
@@ -300,13 +301,21 @@ class Mirror(ClockCase):
             self.sender.send(struct.pack("!II", 0x08000000, 0x100) + udp(1 + i % 200, port))
             if i % 20 == 0:
                 time.sleep(0.01)
+        # a packet has the time at which it is read
+        wait_until(lambda: not self.waiting(), "all packets are read")
         time.sleep(0.5)
+
+    def waiting(self):
+        """Bytes that wait in sockets of the port."""
+        rows = [row.split() for row in Path("/proc/net/udp").read_text().splitlines()[1:]]
+        return sum(int(row[4].split(":")[1], 16) for row in rows if row[1].endswith(f":{self.port:04X}"))
 
     def run_stepped(self, *arguments):
         self.clock = self.directory / "clock"
         self.clock.write_bytes(bytes(8))
-        port = free_port()
-        process = self.start("meter", "-i", f"udp://127.0.0.1:{port},kind=vxlan", "-o", "json", "--stats", "json",
+        self.port = free_port()
+        process = self.start("meter", "-i", f"udp://127.0.0.1:{self.port},kind=vxlan", "-o", "json", "--stats", "json",
+                             "--idle-timeout", "10m", "--active-timeout", "20m",
                              *arguments, env={**os.environ, "LD_PRELOAD": os.environ["STEPPED_CLOCK"],
                                               "STEPPED_CLOCK": str(self.clock),
                                               # without rights it cannot look for leaks
@@ -314,7 +323,7 @@ class Mirror(ClockCase):
         wait_until(lambda: "metering" in self.printed("stderr"), "the start")
         self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(self.sender.close)
-        self.sender.connect(("127.0.0.1", port))
+        self.sender.connect(("127.0.0.1", self.port))
         self.feed(1, 0)
         self.feed(2, -HOUR)
         self.feed(1, -HOUR)
