@@ -68,8 +68,9 @@ int sf_input_open(struct sf_input *input, const struct sf_plan_source *source, u
 void sf_input_close(struct sf_input *input);
 
 /*
- * Enters the interfaces that the source has described since the last call. Called by the thread
- * that receives from a source that describes some while it is read, or before the workers start.
+ * Enters the interfaces that the source has described since the last call. Called before the
+ * workers start, and of files by the thread that receives. A live source tells of later ones by
+ * itself (sf_capture_options.appeared).
  */
 void sf_input_learn(struct sf_input *input);
 

@@ -196,7 +196,9 @@ enum sf_worker_state sf_worker_receive(
 	claimed = budget ? claim(budget, batch->count) : batch->count;
 	worker->unread += batch->count - claimed;
 	batch->count = claimed;
-	sf_input_learn(worker->options.input);
+	/* of a live source `appeared` enters them, and several workers receive at a time */
+	if (!worker->capture->live)
+		sf_input_learn(worker->options.input);
 	return at_end ? SF_WORKER_LIMIT : SF_WORKER_RUNNING;
 }
 
