@@ -78,10 +78,8 @@ static bool read_files(struct sf_collected_sink *sink, const struct sf_options *
 		sink->asked.failed = true;
 		sink->asked.error = others.error;
 	}
-	if (whole && others.problem[0])
-		sf_complain("%s", others.problem);
 	add_others(&sink->out, &others);
-	return whole && !others.problem[0];
+	return whole;
 }
 
 /* Why the run ended: failed output comes first, even if its buffer let all files be read. */

@@ -17,6 +17,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -551,14 +552,25 @@ void sf_collector_stream_end(struct sf_collector *collector, const char *exporte
 	sf_collect_forget(collector, exporter);
 }
 
-/* Messages that follow each other in a file belong to one reader. */
+/* Messages that follow each other in files, and that one reader hands over. */
 #define READER_RUN 4
 
-/* True: the next message is that of another collector, which reads the same file. */
+/*
+ * True: the next message is that of another collector, which reads the same files. Whoever is the
+ * first one at a run takes it, so that all are done at the same time. All see the same messages, and
+ * who is at a run knows that those before it are taken.
+ */
 static bool is_of_others(struct sf_collector *collector)
 {
-	return collector->readers > 1 &&
-	       collector->read_messages++ / READER_RUN % collector->readers != collector->reader;
+	uint64_t run = collector->read_messages / READER_RUN;
+
+	if (!collector->runs_taken)
+		return false;
+	if (collector->read_messages++ % READER_RUN == 0)
+		collector->run_of_others =
+			!atomic_compare_exchange_strong_explicit(collector->runs_taken, &run,
+				run + 1, memory_order_relaxed, memory_order_relaxed);
+	return collector->run_of_others;
 }
 
 int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,

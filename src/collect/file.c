@@ -42,6 +42,7 @@ struct reader {
 	uint64_t skipped; /* bytes that belong to no message */
 	uint64_t message_count;
 	struct sf_error first; /* the first damage */
+	uint64_t first_at;     /* where the reader was then */
 };
 
 static size_t left(const struct reader *r)
@@ -56,8 +57,10 @@ static uint64_t offset(const struct reader *r)
 
 static void note_damage(struct reader *r, const char *text)
 {
-	if (r->first.code == 0)
-		sf_error_set(&r->first, SF_ECORRUPT, "%s: %s", r->path, text);
+	if (r->first.code)
+		return;
+	sf_error_set(&r->first, SF_ECORRUPT, "%s: %s", r->path, text);
+	r->first_at = offset(r);
 }
 
 static void note_lost_bytes(struct reader *r)
@@ -266,18 +269,20 @@ int sf_collect_stream(
 	return result;
 }
 
-int sf_collect_shared(struct sf_collector *collector, struct sf_reading *reading, unsigned reader,
-	const char *path, struct sf_error *error)
+void sf_collect_shared(struct sf_collector *collector, struct sf_reading *reading, unsigned reader,
+	const char *path)
 {
+	struct sf_error error = { 0 };
 	struct reader r = {
 		.collector = collector, .path = path, .reading = reading, .number = reader
 	};
-	int result = sf_reading_open(reading, reader, &r.span, error);
+	int result = sf_reading_open(reading, reader, &r.span, &error);
 
 	if (result == 0)
-		result = read_all(&r, error);
+		result = read_all(&r, &error);
+	if (result)
+		sf_reading_note(reading, reader, r.first_at, error.text);
 	sf_collect_forget(collector, path);
-	return result;
 }
 
 int sf_collector_file(struct sf_collector *collector, const char *path, struct sf_error *error)

@@ -54,21 +54,27 @@ static bool after(struct gather *gather, int result, const struct sf_error *erro
 	return !ended;
 }
 
+/*
+ * Reads a file. What is wrong with it is told now; if there are other readers, in the end. True: go
+ * on with the next one.
+ */
+static bool read_file(struct gather *gather, const char *path)
+{
+	const struct sf_gather_options *options = gather->options;
+	struct sf_error error = { 0 };
+
+	if (!options->reading)
+		return after(gather, sf_collector_file(gather->collector, path, &error), &error);
+	sf_collect_shared(gather->collector, options->reading, options->reader, path);
+	return !is_ended(gather);
+}
+
 static enum sf_found kind_of(const struct gather *gather, unsigned entry)
 {
 	const struct sf_gather_options *options = gather->options;
 
 	return options->reading ? sf_reading_enter(options->reading, options->reader, entry)
 				: sf_found_kind(&gather->inputs->list.files[entry]);
-}
-
-static int read_file(const struct gather *gather, const char *path, struct sf_error *error)
-{
-	const struct sf_gather_options *options = gather->options;
-
-	if (!options->reading)
-		return sf_collector_file(gather->collector, path, error);
-	return sf_collect_shared(gather->collector, options->reading, options->reader, path, error);
 }
 
 static void leave_out(struct left_out *files, const char *path)
@@ -83,7 +89,6 @@ static void read_flows(struct gather *gather)
 	for (unsigned i = 0; i < gather->inputs->list.count; i++) {
 		const char *path = gather->inputs->list.files[i].path;
 		enum sf_found kind = kind_of(gather, i);
-		struct sf_error error = { 0 };
 
 		if (kind == SF_FOUND_PARTIAL || kind == SF_FOUND_FOREIGN) {
 			leave_out(kind == SF_FOUND_PARTIAL ? &gather->partial : &gather->foreign,
@@ -97,7 +102,7 @@ static void read_flows(struct gather *gather)
 			continue;
 		}
 		/* a signal may have come while standard input was waited for */
-		if (is_ended(gather) || !after(gather, read_file(gather, path, &error), &error))
+		if (is_ended(gather) || !read_file(gather, path))
 			return;
 	}
 }
@@ -198,30 +203,51 @@ static void tell_nothing(struct gather *gather, const char *const *names, unsign
 	gather->whole = false;
 }
 
-/* From now on messages of other readers are passed over. */
-static void begin_reading(const struct gather *gather)
+/* Tells what is wrong with the files, as one reader alone would. Ended by a signal: what is known. */
+static void tell_noted(struct gather *gather)
+{
+	struct sf_reading *reading = gather->options->reading;
+	struct sf_error noted;
+
+	if (!is_ended(gather))
+		sf_reading_wait(reading);
+	for (unsigned i = 0; i < gather->inputs->list.count; i++)
+		if (sf_reading_problem(reading, i, &noted)) {
+			problem(gather, noted.text);
+			gather->whole = false;
+		}
+}
+
+/* The other readers do not wait for this one any more; what is read now, it reads alone. */
+static void end_reading(struct gather *gather)
 {
 	const struct sf_gather_options *options = gather->options;
 
-	gather->collector->reader = options->reader;
-	gather->collector->readers = options->reading ? sf_reading_readers(options->reading) : 0;
+	gather->collector->runs_taken = NULL;
+	if (!options->reading)
+		return;
+	sf_reading_leave(options->reading, options->reader);
+	if (options->reader == 0)
+		tell_noted(gather);
 }
 
-/* The other readers do not wait for this one; what is read now, it reads alone. */
-static void end_reading(const struct gather *gather)
-{
-	if (gather->options->reading)
-		sf_reading_leave(gather->options->reading, gather->options->reader);
-	gather->collector->readers = 0;
-}
-
-static void read_all(struct gather *gather, const char *const *names, unsigned count)
+static void tell_missing(struct gather *gather)
 {
 	for (unsigned i = 0; i < gather->inputs->problem_count; i++) {
 		problem(gather, gather->inputs->problems[i]);
 		gather->whole = false;
 	}
-	begin_reading(gather);
+}
+
+static void read_all(struct gather *gather, const char *const *names, unsigned count)
+{
+	const struct sf_gather_options *options = gather->options;
+
+	/* of several readers the first one tells what is wrong */
+	if (options->reader == 0)
+		tell_missing(gather);
+	if (options->reading)
+		gather->collector->runs_taken = sf_reading_runs(options->reading);
 	read_flows(gather);
 	end_reading(gather);
 	read_captures(gather);

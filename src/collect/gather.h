@@ -33,9 +33,10 @@ bool sf_collector_has_element(const struct sf_collector *collector, uint32_t pen
 
 /*
  * Files that several collectors read together, each in a thread of its own: every byte is read, and
- * decompressed, once for all of them, and each message is handed over and counted by one of them.
- * All read the templates of all messages and the times of exporters' starts. Standard input and
- * pipes cannot be read so.
+ * decompressed, once for all of them, and each message is handed over and counted by one of
+ * them, whichever comes first. All read the templates of all messages and the times of exporters'
+ * starts. Standard input and pipes cannot be read so. Reader 0 tells what is wrong with names and
+ * files, which is what one reader alone would tell; it waits for the others before.
  *
  *	sf_reading_new(&reading, names, count, threads, &error);
  *	in thread i: options.reading = reading; options.reader = i;

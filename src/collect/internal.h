@@ -216,9 +216,13 @@ struct sf_collector {
 	uint64_t field_count;          /* of all templates */
 	struct sf_annex_layout layout; /* of SF_COLLECT_FACTS */
 	bool stopped;
-	/* sf_gather_options.reading: number of this collector, number of collectors; messages so far */
-	unsigned reader, readers;
+	/*
+	 * Several collectors read the same messages: runs of messages of which some collector has
+	 * begun to hand over the records, counted by all. NULL: this one hands over all
+	 */
+	_Atomic uint64_t *runs_taken;
 	uint64_t read_messages;
+	bool run_of_others; /* another one has taken the run to which the message belongs */
 	/* another collector hands over the message: only what later messages need is read */
 	bool others;
 	/* elements of IANA and of SF_PEN_SPANFLOW that templates of flow records had: bits */
@@ -254,10 +258,10 @@ struct sf_reading;
 
 /*
  * Reads the file of flows that the reader of the reading has entered (reading.h), as sf_collector_file()
- * does for one collector. `path`: of that file.
+ * does for one collector; its error is noted there. `path`: of that file.
  */
-int sf_collect_shared(struct sf_collector *collector, struct sf_reading *reading, unsigned reader,
-	const char *path, struct sf_error *error);
+void sf_collect_shared(struct sf_collector *collector, struct sf_reading *reading, unsigned reader,
+	const char *path);
 
 /* True if all bytes from p to end are 0. */
 bool sf_collect_all_zero(const uint8_t *p, const uint8_t *end);

@@ -41,8 +41,15 @@ struct chunk {
 	uint8_t bytes[];    /* CHUNK_SIZE */
 };
 
+struct problem {
+	uint64_t place;
+	char *text; /* NULL: there is none */
+};
+
 struct sf_reading {
 	struct sf_inputs inputs;
+	struct problem *problems; /* of each entry */
+	_Atomic uint64_t runs_taken;
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a chunk was read, or has become free, or a reader has left */
 	struct chunk *newest, *free;
@@ -172,9 +179,9 @@ const struct sf_inputs *sf_reading_inputs(const struct sf_reading *reading)
 	return &reading->inputs;
 }
 
-unsigned sf_reading_readers(const struct sf_reading *reading)
+_Atomic uint64_t *sf_reading_runs(struct sf_reading *reading)
 {
-	return reading->readers;
+	return &reading->runs_taken;
 }
 
 enum sf_found sf_reading_enter(struct sf_reading *reading, unsigned reader, unsigned entry)
@@ -208,6 +215,7 @@ void sf_reading_leave(struct sf_reading *reading, unsigned reader)
 	chunk = reading->at[reader];
 	reading->present -= chunk != NULL;
 	reading->at[reader] = NULL;
+	pthread_cond_broadcast(&reading->changed);
 	while (chunk) {
 		struct chunk *next = chunk->next;
 
@@ -216,6 +224,42 @@ void sf_reading_leave(struct sf_reading *reading, unsigned reader)
 	}
 	pthread_mutex_unlock(&reading->lock);
 }
+
+void sf_reading_wait(struct sf_reading *reading)
+{
+	pthread_mutex_lock(&reading->lock);
+	while (reading->present)
+		pthread_cond_wait(&reading->changed, &reading->lock);
+	pthread_mutex_unlock(&reading->lock);
+}
+
+/* ---------------------------------------------------------------- problems */
+
+void sf_reading_note(struct sf_reading *reading, unsigned reader, uint64_t place, const char *text)
+{
+	struct problem *problem = &reading->problems[reading->at[reader]->entry - 1];
+
+	pthread_mutex_lock(&reading->lock);
+	if (!problem->text || place < problem->place) {
+		free(problem->text);
+		*problem = (struct problem){ place, strdup(text) };
+	}
+	pthread_mutex_unlock(&reading->lock);
+}
+
+bool sf_reading_problem(struct sf_reading *reading, unsigned entry, struct sf_error *problem)
+{
+	const char *text;
+
+	pthread_mutex_lock(&reading->lock);
+	text = reading->problems[entry].text;
+	if (text)
+		sf_error_set(problem, SF_ECORRUPT, "%s", text);
+	pthread_mutex_unlock(&reading->lock);
+	return text;
+}
+
+/* ---------------------------------------------------------------- begin and end */
 
 /* What all readers begin with, and one chunk more: who reads a chunk stands at the one before. */
 static int allocate_first(struct sf_reading *reading)
@@ -247,7 +291,9 @@ int sf_reading_new(struct sf_reading **reading, const char *const *names, unsign
 	new->source.fd = -1;
 	new->unallocated = CHUNKS;
 	new->readers = new->present = readers;
-	if (allocate_first(new) || sf_inputs_make(&new->inputs, names, count)) {
+	if (allocate_first(new) == 0 && sf_inputs_make(&new->inputs, names, count) == 0)
+		new->problems = calloc(new->inputs.list.count + 1, sizeof(*new->problems));
+	if (!new->problems) {
 		sf_reading_free(new);
 		return sf_error_set(error, -ENOMEM, "no memory to read files");
 	}
@@ -268,6 +314,9 @@ void sf_reading_free(struct sf_reading *reading)
 		free(reading->free);
 		reading->free = next;
 	}
+	for (unsigned i = 0; reading->problems && i < reading->inputs.list.count; i++)
+		free(reading->problems[i].text);
+	free(reading->problems);
 	sf_unpack_close(&reading->source);
 	sf_inputs_fini(&reading->inputs);
 	pthread_cond_destroy(&reading->changed);

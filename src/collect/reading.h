@@ -26,7 +26,6 @@
 #define SF_FILE_WINDOW (2 * SF_IPFIX_MESSAGE_MAX + 2)
 
 const struct sf_inputs *sf_reading_inputs(const struct sf_reading *reading);
-unsigned sf_reading_readers(const struct sf_reading *reading);
 
 /*
  * Goes on to an entry of the list: readers take them in their order, and leave out none. What the
@@ -46,5 +45,20 @@ int sf_reading_open(const struct sf_reading *reading, unsigned reader, const str
  * SF_FILE_WINDOW - 1 bytes of the one before.
  */
 const struct sf_span *sf_reading_next(struct sf_reading *reading, unsigned reader);
+
+/*
+ * Notes what is wrong with the entry, where the reader was at the byte `place`. Of what several
+ * readers note for one entry, the first place is kept: that is what one reader alone would tell.
+ */
+void sf_reading_note(struct sf_reading *reading, unsigned reader, uint64_t place, const char *text);
+
+/* Waits until all readers have left. */
+void sf_reading_wait(struct sf_reading *reading);
+
+/* What has been noted for the entry, also while others read. False: nothing. */
+bool sf_reading_problem(struct sf_reading *reading, unsigned entry, struct sf_error *problem);
+
+/* For runs_taken of the collectors of all readers. */
+_Atomic uint64_t *sf_reading_runs(struct sf_reading *reading);
 
 #endif

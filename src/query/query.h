@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Questions to files: where the conditions and groups of src/ask meet the readers of src/collect.
- * Several threads read the same files together; each decodes every n-th part of their records into
- * groups of its own, which are added up at the end.
+ * Several threads read the same files together; each decodes a part of their records into groups of
+ * its own, which are added up at the end.
  *
  *	const struct sf_query query = { names, count, where, groups, threads };
  *
@@ -38,7 +38,6 @@ struct sf_query_sum {
 	struct sf_collector_stats stats;
 	uint64_t flows, packets, octets;
 	uint64_t unmatched_flows, unmatched_packets, unmatched_octets;
-	char problem[512];     /* "", or what was wrong with a part of a file, in words */
 	struct sf_error error; /* code is not 0: there is no answer */
 };
 

@@ -83,18 +83,6 @@ static void take(void *context, const struct sf_collected *record)
 		sf_collector_stop(worker->collector);
 }
 
-/*
- * Keeps the first problem. The main thread reads the same files, and tells
- * what is wrong with a whole file.
- */
-static void problem(void *context, const char *text)
-{
-	struct worker *worker = context;
-
-	if (!worker->sum.problem[0])
-		snprintf(worker->sum.problem, sizeof(worker->sum.problem), "%s", text);
-}
-
 static void *run(void *context)
 {
 	struct worker *worker = context;
@@ -103,8 +91,6 @@ static void *run(void *context)
 		.reading = worker->all->reading,
 		.reader = worker->number,
 		.flows_only = true,
-		.problem = problem,
-		.context = worker,
 	};
 
 	(void)sf_gather(worker->collector, query->names, query->count, &how);
@@ -232,8 +218,6 @@ static void add_counts(struct worker *worker, struct sf_query_sum *sum)
 	sum->unmatched_flows += worker->sum.unmatched_flows;
 	sum->unmatched_packets += worker->sum.unmatched_packets;
 	sum->unmatched_octets += worker->sum.unmatched_octets;
-	if (!sum->problem[0])
-		memcpy(sum->problem, worker->sum.problem, sizeof(sum->problem));
 	if (!sum->error.code)
 		sum->error = worker->sum.error;
 }

@@ -239,6 +239,10 @@ class Workers(Case):
             lengths.append(at)
             at += int.from_bytes(content[at + 2:at + 4], "big")
         self.assertGreater(len(lengths), 12)
+        several = bytearray(content)
+        for message in range(11, 2, -1):
+            several[lengths[message] + 18:lengths[message] + 20] = b"\xff\xff"
+        self.same(self.file("several.ipfix", bytes(several)), self.directory / "none", status=1)
         for message in (2, 5, 9, len(lengths) - 1):
             damaged = bytearray(content)
             # a set that is longer than its message

@@ -214,11 +214,9 @@ static void compare(const char *const *names, unsigned name_count)
 		ck_assert_mem_eq(&all.stats, &alone.stats, sizeof(all.stats));
 		ck_assert_uint_eq(all.sum, alone.sum);
 		ck_assert_uint_eq(all.squares, alone.squares);
-		/* damage inside of a message is told by the collector that decodes it */
-		if (alone.stats.malformed == 0) {
-			ck_assert_str_eq(readers[0].outcome.problems, alone.problems);
-			ck_assert(readers[0].outcome.whole == alone.whole);
-		}
+		/* also damage in a message, which the collector finds that decodes it */
+		ck_assert_str_eq(readers[0].outcome.problems, alone.problems);
+		ck_assert(readers[0].outcome.whole == alone.whole);
 	}
 }
 
@@ -339,43 +337,40 @@ START_TEST(files_that_come_and_go)
 	join(readers, 2);
 	sf_reading_free(reading);
 	snprintf(expected, sizeof(expected), "%s: No such file or directory\n", gone);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++)
 		records += readers[i].outcome.stats.records;
-		ck_assert_str_eq(readers[i].outcome.problems, expected);
-		ck_assert(!readers[i].outcome.whole);
-	}
 	ck_assert_uint_eq(records, 8 * RECORDS);
+	ck_assert_str_eq(readers[0].outcome.problems, expected);
+	ck_assert(!readers[0].outcome.whole);
+	ck_assert_str_eq(readers[1].outcome.problems, "");
 	end();
 }
 END_TEST
 
-/* Nobody waits for a reader that has stopped, wherever it was. The others have what they would have. */
+/* Nobody waits for a reader that has stopped, wherever it was: the others do the rest. */
 START_TEST(a_reader_stops)
 {
 	static const uint64_t places[] = { 1, RECORDS, 50 * RECORDS + 1 };
 	const char *names[2];
-	uint64_t expected[2] = { 0 };
 
 	begin();
 	names[0] = write_file("a", SIZE);
 	names[1] = write_file("b", SIZE);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		struct reader readers[3] = { 0 };
 		struct sf_reading *reading = reading_of(names, 2, 3);
+		uint64_t records = 0;
 
-		readers[1].stop_after = i ? places[i - 1] : 0;
+		readers[i % 3].stop_after = places[i / 3];
 		start(readers, 3, reading, names, 2);
 		join(readers, 3);
 		sf_reading_free(reading);
-		for (unsigned other = 0; other < 2; other++) {
-			uint64_t records = readers[2 * other].outcome.stats.records;
-
-			if (i == 0)
-				expected[other] = records;
-			ck_assert_uint_eq(records, expected[other]);
-		}
-		if (i)
-			ck_assert_uint_eq(readers[1].outcome.stats.records, places[i - 1]);
+		for (unsigned reader = 0; reader < 3; reader++)
+			records += readers[reader].outcome.stats.records;
+		ck_assert_uint_le(readers[i % 3].outcome.stats.records, places[i / 3]);
+		/* what is missing is the rest of four messages that it had taken */
+		ck_assert_uint_le(records, 2 * MESSAGES * RECORDS);
+		ck_assert_uint_gt(records, 2 * MESSAGES * RECORDS - 4 * RECORDS);
 	}
 	end();
 }
