@@ -381,7 +381,7 @@ class Sctp(Association):
     def test_wrong(self):
         for url, words in (("sctp://127.0.0.1:1,udp=0", "option 'udp' is '0' (allowed: the collector's UDP port"),
                            ("sctp://127.0.0.1:1,lifetime=1ms", "option 'lifetime' is '1ms' (allowed: a time from 10ms"),
-                           ("sctp://127.0.0.1:1,udp=1,mtu=500", "mtu=500 is for SCTP over UDP (udp=PORT), 576 or more"),
+                           ("sctp://127.0.0.1:1,udp=1,mtu=500", "mtu=500 is for SCTP over UDP (udp=PORT) and 576 or more"),
                            ("sctp://127.0.0.1:1,mtu=1000", "mtu=1000 is for SCTP over UDP"),
                            ("sctp://127.0.0.1:1,compress=lz4", "compress= is for tcp://"),
                            ("sctp://127.0.0.1:1,streams=two", "option 'streams' is 'two' (allowed: one or template)"),
