@@ -8,6 +8,7 @@
 
 #include "quick_asserts.h"
 
+#include "sanitized.h"
 #include "spool_support.h"
 
 static uint64_t state;
@@ -150,23 +151,20 @@ static void simulate(uint64_t seed)
 	sim_fini(&sim);
 }
 
-/* With sanitizers a seed takes several times as long: there, as many as fit into some seconds. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SECONDS 6
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SECONDS 6
-#endif
-#endif
-#ifndef SECONDS
-#define SECONDS (getenv("CK_TIMEOUT_MULTIPLIER") ? 110 : 50) /* Check waits for 60, or more */
-#endif
+/*
+ * With sanitizers a seed takes several times as long: there, as many as fit into some seconds. Check
+ * waits for a minute, or for more.
+ */
+static time_t most_seconds(void)
+{
+	return SANITIZED ? 6 : getenv("CK_TIMEOUT_MULTIPLIER") ? 110 : 50;
+}
 
 START_TEST(simulation)
 {
 	const char *one = getenv("SPOOL_SEED"), *asked = getenv("SPOOL_SEEDS");
 	uint64_t most = strtoull(asked ? asked : "10000", NULL, 10), seed = 1;
-	time_t end = time(NULL) + SECONDS;
+	time_t end = time(NULL) + most_seconds();
 
 	if (one) {
 		simulate(strtoull(one, NULL, 10));
