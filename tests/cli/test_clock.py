@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import time
+import unittest
 from pathlib import Path
 
 import support
@@ -343,6 +344,10 @@ class Mirror(ClockCase):
             self.assertEqual(done.stderr.count("goes back"), 1)
 
 
+# Most of such a test is the making of captures; with sanitizers one of them is enough.
+once = unittest.skipIf("SANITIZED" in os.environ, "takes long, and the code is that of the first test")
+
+
 class SetBack(ClockCase):
     """An earlier capture follows a later one in the same file."""
 
@@ -385,6 +390,7 @@ class SetBack(ClockCase):
             self.assertIn("all.pcap: the time of the packets goes back by 10800 s", done.stderr)
             self.assertNotIn("reordercap", done.stderr)
 
+    @once
     def test_several_steps(self):
         captures = [self.capture(begin * HOUR, begin) for begin in (4, 2, 0, 6)]
         path = self.file("all.pcap", pcap(sum(captures, [])))
@@ -395,6 +401,7 @@ class SetBack(ClockCase):
         self.assertEqual(len(done.records), len(rows))
         self.assertEqual(done.stats["records"]["packets"], 4 * 70000)
 
+    @once
     def test_a_step_among_packets_out_of_order(self):
         captures = [self.capture(2 * HOUR, 1, 200000), self.capture(0, 2)]
         mixed = list(captures[0])
@@ -405,6 +412,7 @@ class SetBack(ClockCase):
         self.assertEqual(self.rows(done), self.apart(captures))
         self.assertEqual(done.stats["clockSetBack"], 1)
 
+    @once
     def test_period(self):
         captures = [self.capture(2 * HOUR, 1), self.capture(0, 2)]
         path = self.file("all.pcap", pcap(captures[0] + captures[1]))
@@ -415,6 +423,7 @@ class SetBack(ClockCase):
         done = self.same_for_workers(path, "--duration", "90m")
         self.assertEqual(done.stats["metered"]["packets"], 70000 + 35000 + 1)
 
+    @once
     def test_few_packets_are_no_step(self):
         frames = self.capture(0, 1)
         for count, steps in (1, 0), (63, 0), (64, 1):
