@@ -58,7 +58,8 @@ def tracked(*patterns):
     else:
         names = [p.relative_to(TOP) for p in TOP.rglob("*") if p.is_file()
                  and not any(part.startswith((".", "build")) for part in p.relative_to(TOP).parent.parts)
-                 and not p.name.startswith(".")]
+                 and not p.name.startswith(".")
+                 and not (p.parent == TOP and p.match("build*.log"))]  # as .gitignore says
     return sorted(n for n in names if any(n.match(p) for p in patterns))
 
 
