@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -70,6 +71,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def addresses(name):
+    return {row[4][0] for row in socket.getaddrinfo(name, 0, type=socket.SOCK_DGRAM)}
+
+
 def generated(directory, tool, name, *arguments):
     """A capture of a generator in this tree, and the truth that it writes beside."""
     path = os.path.join(directory, name)
@@ -99,6 +104,11 @@ class Done:
         return [json.loads(line) for line in self.stdout.splitlines()]
 
 
+def whole_lines(text):
+    """The lines that end: what is read while it is written may end in the middle of one."""
+    return text[:text.rfind("\n") + 1]
+
+
 def wait_until(condition, what):
     end = time.monotonic() + TIMEOUT
     while not condition():
@@ -107,12 +117,29 @@ def wait_until(condition, what):
         time.sleep(0.02)
 
 
+def process_status(process, field):
+    """The first word of a line of /proc/PID/status; None: there is no process, or no such line."""
+    try:
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.split()[1] for line in lines if line.startswith(field + ":")), None)
+
+
+def signal_in(process, field, number):
+    """Whether a set of signals in /proc/PID/status has this one."""
+    return int(process_status(process, field) or "0", 16) >> (number - 1) & 1 == 1
+
+
 def catches(process, number):
     """Whether the process has a handler for the signal by now."""
-    for line in open(f"/proc/{process.pid}/status"):
-        if line.startswith("SigCgt:"):
-            return int(line.split()[1], 16) >> (number - 1) & 1 == 1
-    return False
+    return signal_in(process, "SigCgt", number)
+
+
+def stop_for_a_while(process):
+    """Until SIGCONT; returns when the process has stopped indeed."""
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: process_status(process, "State") in ("T", "Z", None), "the process stops")
 
 
 def wait_for_handlers(process):
@@ -143,13 +170,29 @@ class Case(unittest.TestCase):
         self.addCleanup(process.kill)
         return process
 
-    def printed(self, name="stdout"):
+    def content(self, name="stdout"):
+        """All that was printed: for a program that has ended."""
         path = self.directory / name
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def printed(self, name="stdout"):
+        """The whole lines that were printed so far: the last one may be half written."""
+        return whole_lines(self.content(name))
+
+    def said(self, pattern, name="stderr"):
+        """Waits for whole lines that match; returns the match."""
+        found = []
+        wait_until(lambda: found.append(re.search(pattern, self.printed(name))) or found[-1],
+                   pattern)
+        return found[-1]
+
+    def told(self, words, name="stderr"):
+        """Waits for words of a program that still runs: they may come later than what they are about."""
+        self.said(re.escape(words), name)
+
     def end(self, process):
         status = process.wait(TIMEOUT)
-        return Done(status, self.printed(), self.printed("stderr"))
+        return Done(status, self.content(), self.content("stderr"))
 
     def run_plain(self, *arguments, **kwargs):
         return self.end(self.start(*arguments, **kwargs))

@@ -7,7 +7,6 @@ statistics. Each folder has the payloads of one case in order."""
 import csv
 import io
 import json
-import re
 import signal
 import socket
 import struct
@@ -51,9 +50,7 @@ class Seen:
 class Datagrams(Case):
     def listen(self, *arguments):
         process = self.start("collect", "-l", "udp://127.0.0.1:0", "--stats", "json", *arguments)
-        wait_until(lambda: "listening on" in self.printed("stderr"), "listening")
-        return process, int(re.search(r"listening on udp://127\.0\.0\.1:(\d+)",
-                                      self.printed("stderr")).group(1))
+        return process, int(self.said(r"listening on udp://127\.0\.0\.1:(\d+)").group(1))
 
     def run_once(self, form, payloads, *arguments, ports=1):
         process, port = self.listen(*support.output(form), *arguments)

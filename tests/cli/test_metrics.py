@@ -48,8 +48,7 @@ def at(stats, path):
 class Metrics(Case):
     def address(self, stderr="stderr"):
         """Where the run says that its metrics are."""
-        wait_until(lambda: "metrics at " in self.printed(stderr), "the address of the metrics")
-        return re.search(r"metrics at (\S+)/metrics", self.printed(stderr)).group(1)
+        return self.said(r"metrics at (\S+)/metrics", stderr).group(1)
 
     def get(self, path="/metrics", headers=None):
         request = urllib.request.Request(self.address() + path, headers=headers or {})
@@ -150,8 +149,7 @@ class Values(Metrics):
 
     def test_collect(self):
         self.collect("-w", self.directory / "b.ipfix")
-        wait_until(lambda: "listening on" in self.printed("stderr"), "the socket")
-        port = int(re.search(r"listening on \S+:(\d+)", self.printed("stderr")).group(1))
+        port = int(self.said(r"listening on \S+:(\d+)").group(1))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for datagram in (VERSION5, b"\0\x63nonsense"):
                 sender.sendto(datagram, ("127.0.0.1", port))
@@ -267,8 +265,7 @@ class Clients(Metrics):
     def setUp(self):
         super().setUp()
         self.process = self.collect()
-        wait_until(lambda: "listening on" in self.printed("stderr"), "the socket")
-        self.port = int(re.search(r"listening on \S+:(\d+)", self.printed("stderr")).group(1))
+        self.port = int(self.said(r"listening on \S+:(\d+)").group(1))
         self.address()
 
     def tearDown(self):

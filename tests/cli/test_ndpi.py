@@ -4,13 +4,12 @@
 number of workers."""
 
 import json
-import re
 import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
 
-from support import Case, main, wait_until
+from support import Case, main
 
 CAPTURE = Path(__file__).resolve().parents[2] / "pcaps/applications.pcap"
 NAMES = Counter({"TLS": 5, "DNS": 2, "HTTP": 2, "SSH": 1})
@@ -95,8 +94,7 @@ class Ndpi(Case):
             with self.subTest(scheme):
                 process = self.start("collect", "-l", "udp://127.0.0.1:0", "-o", "json", "--options", "--stats",
                                      "json")
-                wait_until(lambda p=process: "listening on" in self.printed("stderr"), "listening")
-                port = re.search(r"listening on udp://127\.0\.0\.1:(\d+)", self.printed("stderr")).group(1)
+                port = self.said(r"listening on udp://127\.0\.0\.1:(\d+)").group(1)
                 meter = self.start("meter", "-r", CAPTURE, "-q", "--applications", "ndpi", "-o", "none", "-e",
                                    f"{scheme}://127.0.0.1:{port}", "--fields", "+applications",
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

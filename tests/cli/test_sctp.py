@@ -82,8 +82,7 @@ class Association(Case):
 
     def collect(self, port=0, output=("-o", "none"), **kwargs):
         process = self.start("collect", "-l", f"sctp://127.0.0.1:4739,udp={port}", *output, "--stats", "json", **kwargs)
-        wait_until(lambda: "listening on" in self.printed("stderr"), "listening")
-        return process, int(re.search(r"sctp://127\.0\.0\.1:4739,udp=(\d+)", self.printed("stderr")).group(1))
+        return process, int(self.said(r"listening on sctp://127\.0\.0\.1:4739,udp=(\d+)").group(1))
 
     @staticmethod
     def url(port, options=""):
@@ -163,8 +162,8 @@ class Sctp(Association):
 
     def test_ipv6_and_every_address_of_a_name(self):
         process = self.start("collect", "-l", "sctp://localhost:4739,udp=0", "-o", "none", "--stats", "json")
-        wait_until(lambda: "listening on" in self.printed("stderr"), "listening")
-        time.sleep(0.2)
+        listening = support.addresses("localhost")
+        wait_until(lambda: self.printed("stderr").count("listening on") == len(listening), "listening")
         sent = 0
         for host, port in re.findall(r"sctp://(.*):4739,udp=(\d+)", self.printed("stderr")):
             done = subprocess.run(
@@ -412,8 +411,7 @@ class KernelSctp(Case):
                 self.assertIn("this kernel has no SCTP (modprobe sctp loads it", done.stderr)
             return
         process = self.start("collect", "-l", "sctp://127.0.0.1:0", "-o", "none", "--stats", "json")
-        wait_until(lambda: "listening on" in self.printed("stderr"), "listening")
-        port = re.search(r"sctp://127\.0\.0\.1:(\d+)", self.printed("stderr")).group(1)
+        port = self.said(r"listening on sctp://127\.0\.0\.1:(\d+)").group(1)
         done = subprocess.run([support.SPANFLOW, "meter", "-r", capture, "--stats", "json", "-e",
                                f"sctp://127.0.0.1:{port}"], capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -2,7 +2,6 @@
 """IPFIX over TLS: meter to collect, and certificates that one of them refuses."""
 
 import json
-import re
 import shutil
 import signal
 import socket
@@ -13,7 +12,7 @@ import time
 import unittest
 
 import support
-from support import Case, conversations, pcap, wait_until
+from support import Case, conversations, pcap
 
 
 class Certificates(Case):
@@ -45,8 +44,7 @@ class Certificates(Case):
             ("ca", "ours.pem"), ("cert", "collector.pem"), ("key", "collector.key")))
         process = self.start("collect", "-l", f"{self.scheme}://127.0.0.1:{port},{files}{options}", *output,
                              "--stats", "json", **kwargs)
-        wait_until(lambda: "listening on" in self.printed("stderr"), "listening")
-        return process, re.search(rf"{self.scheme}://127\.0\.0\.1:(\d+)", self.printed("stderr")).group(1)
+        return process, self.said(rf"listening on {self.scheme}://127\.0\.0\.1:(\d+)").group(1)
 
     def url(self, port, ca="ours", cert="probe"):
         files = f"ca={self.directory}/{ca}.pem"
@@ -99,8 +97,7 @@ class Tls(Certificates):
         done = self.meter(port)
         self.assertEqual(done.returncode, 1)
         self.assertIn("/CN=collector) is refused: it has expired, by the clock of this machine", done.stderr)
-        self.assertIn("the other side refuses the certificate of cert= (sslv3 alert certificate expired)",
-                      self.printed("stderr"))
+        self.told("the other side refuses the certificate of cert= (sslv3 alert certificate expired)")
         self.ended(process)
 
     # [RFC7011-10.4.4-1] [RFC7011-11.3-3] [RFC7011-11.3-5] [RFC5471-3.7-1]
@@ -120,10 +117,9 @@ class Tls(Certificates):
                 self.assertEqual(place["records"], 0, place)
                 self.assertEqual(place["lost"]["unreachable"], place["offered"]["records"])
             self.assertIn(told, done.stderr)
-        words = self.printed("stderr")
-        self.assertIn("certificate (/CN=stranger) is refused", words)
-        self.assertIn("certificate (/CN=other) is refused: hostname mismatch", words)
-        self.assertIn("peer did not return a certificate", words)
+        self.told("certificate (/CN=stranger) is refused")
+        self.told("certificate (/CN=other) is refused: hostname mismatch")
+        self.told("peer did not return a certificate")
         self.assertEqual(self.ended(process).stats["records"], 0)
 
     def test_plain_tcp_is_no_delivery(self):
@@ -149,7 +145,7 @@ class Tls(Certificates):
             place = json.loads(done.stderr.splitlines()[-1])["collectors"][0]
             self.assertEqual(place["records"], 0, place)
             self.assertEqual(place["lost"]["unreachable"], place["offered"]["records"])
-        self.assertIn("TLS: the other side does not speak TLS", self.printed("stderr"))
+        self.told("TLS: the other side does not speak TLS")
         self.ended(process)
 
     @staticmethod
@@ -187,12 +183,12 @@ class Tls(Certificates):
         self.assertEqual(self.meter(port, ca="theirs").returncode, 1)
         self.certificate("collector", "theirs", "IP:127.0.0.1")
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "were read again" in self.printed("stderr"), "words")
+        self.told("were read again")
         self.sends(port, ca="theirs")
         # what cannot be read leaves what there was
         self.file("collector.pem", b"nonsense")
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "stay as they are: certificate" in self.printed("stderr"), "words")
+        self.told("stay as they are: certificate")
         self.sends(port, ca="theirs")
         self.ended(process)
 
