@@ -18,26 +18,19 @@ void sf_part_free(struct sf_part *part)
 	free(part);
 }
 
-/* Makes room for one more packet of `bytes` bytes. */
+/* Makes room for one more packet of `bytes` bytes, and for its entry. 0 or -ENOMEM. */
 static int grow(struct sf_part *part, size_t bytes)
 {
 	if (part->count == part->packet_room) {
 		unsigned room = part->packet_room ? 2 * part->packet_room : LEAST;
 		void *packets = reallocarray(part->packets, room, sizeof(*part->packets));
-
-		if (!packets)
-			return -ENOMEM;
-		part->packets = packets;
-		part->packet_room = room;
-	}
-	if (part->count == part->entry_room) {
-		unsigned room = part->entry_room ? 2 * part->entry_room : LEAST;
 		void *entries = reallocarray(part->entries, room, sizeof(*part->entries));
 
-		if (!entries)
+		part->packets = packets ? packets : part->packets;
+		part->entries = entries ? entries : part->entries;
+		if (!packets || !entries)
 			return -ENOMEM;
-		part->entries = entries;
-		part->entry_room = room;
+		part->packet_room = room;
 	}
 	if (!part->bytes || part->room - part->used < bytes) {
 		size_t room = part->room ? 2 * part->room : ROOM;
@@ -135,20 +128,32 @@ static const struct sf_part_entry *run_end(
 	return at;
 }
 
+/*
+ * Exchanges the entries of a part and of `scratch`, which has room for at least as many. What more
+ * it has room for is not known any longer.
+ */
+static void exchange_entries(struct sf_part *part, struct sf_part_scratch *scratch)
+{
+	struct sf_part_entry *entries = part->entries;
+
+	part->entries = scratch->entries;
+	scratch->entries = entries;
+	scratch->room = part->packet_room;
+}
+
 /* A merge sort that uses existing runs: a file of a few interfaces has few of them. */
 int sf_part_sort(struct sf_part *part, struct sf_part_scratch *scratch)
 {
-	if (scratch->room < part->entry_room) {
+	if (scratch->room < part->packet_room) {
 		free(scratch->entries);
-		scratch->entries = calloc(part->entry_room, sizeof(*scratch->entries));
-		scratch->room = scratch->entries ? part->entry_room : 0;
+		scratch->entries = calloc(part->packet_room, sizeof(*scratch->entries));
+		scratch->room = scratch->entries ? part->packet_room : 0;
 		if (!scratch->entries)
 			return -ENOMEM;
 	}
 	for (unsigned runs = 2; runs > 1;) {
 		const struct sf_part_entry *at = part->entries, *const end = at + part->count;
-		struct sf_part_entry *sorted = scratch->entries, *to = sorted;
-		unsigned room = scratch->room;
+		struct sf_part_entry *to = scratch->entries;
 
 		for (runs = 0; at < end; runs++) {
 			const struct sf_part_entry *middle = run_end(at, end);
@@ -158,10 +163,7 @@ int sf_part_sort(struct sf_part *part, struct sf_part_scratch *scratch)
 			to = merge_runs(to, at, middle, last);
 			at = last;
 		}
-		scratch->entries = part->entries;
-		scratch->room = part->entry_room;
-		part->entries = sorted;
-		part->entry_room = room;
+		exchange_entries(part, scratch);
 	}
 	return 0;
 }
@@ -169,15 +171,9 @@ int sf_part_sort(struct sf_part *part, struct sf_part_scratch *scratch)
 /* Puts entries back into the order of the file. sf_part_sort() has made room in `scratch`. */
 static void restore(struct sf_part *part, struct sf_part_scratch *scratch)
 {
-	struct sf_part_entry *entries = scratch->entries;
-	unsigned room = scratch->room;
-
 	for (unsigned i = 0; i < part->count; i++)
-		entries[part->entries[i].index & ~SF_ENTRY_MARKS] = part->entries[i];
-	scratch->entries = part->entries;
-	scratch->room = part->entry_room;
-	part->entries = entries;
-	part->entry_room = room;
+		scratch->entries[part->entries[i].index & ~SF_ENTRY_MARKS] = part->entries[i];
+	exchange_entries(part, scratch);
 }
 
 /* The key of entry `at`, whose time is wild. `before`: key of the last entry before the part. */

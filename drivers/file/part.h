@@ -30,7 +30,8 @@ struct sf_part {
 	size_t used, room;
 	struct sf_packet *packets; /* in the order of the file */
 	struct sf_part_entry *entries;
-	unsigned count, given, packet_room, entry_room;
+	unsigned count, given;
+	unsigned packet_room; /* of `packets` and of `entries` */
 	/* it begins with a step back in time, and nothing of it was delivered yet */
 	bool set_back;
 	uint64_t lent[SF_STREAM_QUEUES]; /* last turn of each queue that was lent packets of it */
