@@ -3,7 +3,8 @@
  * Structures of the decoder: sessions, compiled templates, and the message that is being
  * decoded. The way of a message:
  *
- *	collector.c	reads the header, finds the session and walks over the sets
+ *	collector.c	reads the header and walks over the sets
+ *	session.c	finds the session, checks the sequence number
  *	template.c	reads template sets and stores the templates
  *	record.c	cuts a data set into records and points the fields of the template at their
  *			values
@@ -23,6 +24,7 @@
 #include <spanflow/packet.h>
 
 #include "base/annex.h"
+
 #define SF_NETFLOW5 5
 #define SF_NETFLOW9 9
 #define SF_IPFIX    10
@@ -269,8 +271,22 @@ bool sf_collect_all_zero(const uint8_t *p, const uint8_t *end);
 /* Notes that there was no memory for a template or the session. */
 void sf_collect_no_memory(struct sf_collect_message *message);
 
-/* Forgets every session of an exporter. */
+/* session.c */
+
+/* Finds the session of the message, or makes it. NULL: there is no room for a new session. */
+struct sf_collect_session *sf_collect_session_get(struct sf_collect_message *message,
+	const char *exporter, uint16_t version, uint32_t domain);
+
+/* Ends the sessions that have connections of the exporter; NULL: all sessions. */
 void sf_collect_forget(struct sf_collector *collector, const char *exporter);
+
+/*
+ * Checks the sequence number of a message that holds `units` (v5: flows, v9: one message, IPFIX:
+ * data records). `known` is false if the units could not be counted; then nothing is expected of
+ * the next message.
+ */
+void sf_collect_sequence_check(
+	struct sf_collect_message *message, uint32_t sequence, uint32_t units, bool known);
 
 /* template.c */
 
