@@ -6,6 +6,7 @@
  */
 #include "base/value.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -540,4 +541,13 @@ size_t sf_value_write(enum sf_type type, enum sf_value_form form, const uint8_t 
 	}
 	text[length] = 0;
 	return length;
+}
+
+void sf_json_string(FILE *stream, const char *text)
+{
+	char quoted[6 * PATH_MAX]; /* a path whose characters are all escaped */
+
+	sf_value_write(SF_TYPE_STRING, SF_VALUE_JSON, (const uint8_t *)text, strlen(text), quoted,
+		sizeof(quoted));
+	fputs(quoted, stream);
 }

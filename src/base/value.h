@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <spanflow/field.h>
 
@@ -31,6 +32,12 @@ enum sf_value_form {
  */
 size_t sf_value_write(enum sf_type type, enum sf_value_form form, const uint8_t *data,
 	size_t length, char *text, size_t size);
+
+/*
+ * Prints a JSON string, with its quotes. Control characters and bytes that are not UTF-8 are
+ * escaped. A text longer than PATH_MAX may be truncated.
+ */
+void sf_json_string(FILE *stream, const char *text);
 
 /* These write without a NUL and return the next position. */
 char *sf_text_u64(char *p, uint64_t value);

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <spanflow/capture.h>
 #include <spanflow/packet.h>
@@ -128,5 +129,14 @@ enum sf_verdict sf_mirror_verdict(const struct sf_finding *findings, unsigned co
 
 /* "ok", "note", "warning", "problem". */
 const char *sf_verdict_name(enum sf_verdict verdict);
+
+/*
+ * print.c: print the findings and the verdict. Text: a paragraph for each finding. JSON: one line;
+ * `seconds` as above.
+ */
+void sf_findings_text(const struct sf_mirror *mirror, const struct sf_finding *findings,
+	unsigned count, FILE *stream);
+void sf_findings_json(const struct sf_mirror *mirror, double seconds,
+	const struct sf_finding *findings, unsigned count, FILE *stream);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * spanflow check: is a source a healthy mirror port? check/observe.h examines the packets,
- * check/findings.c draws the conclusions, and this file prints them.
+ * check/findings.c draws the conclusions, and check/print.c prints them.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,14 +11,11 @@
 
 #include "base/clock.h"
 #include "base/socket_name.h"
-#include "base/wrap.h"
 #include "check/mirror.h"
 #include "check/observe.h"
 #include "cli/command.h"
 #include "cli/plan.h"
-#include "cli/report.h"
 #include "guard/privileges.h"
-#include "metrics/counters.h"
 #include "service/signals.h"
 
 #define DEFAULT_NS (10 * SF_NS_PER_S)
@@ -107,62 +104,6 @@ static double watch(
 	return -1;
 }
 
-/* At a width that fits every terminal: texts have up to 255 characters. */
-static void print_finding(const struct sf_finding *finding)
-{
-	int indent = printf("%-8s %-13s ", sf_verdict_name(finding->verdict), finding->name);
-
-	sf_wrap(stdout, finding->text, (size_t)indent, (size_t)indent);
-	putchar('\n');
-	if (!finding->advice[0])
-		return;
-	indent = printf("%24s-> ", "");
-	sf_wrap(stdout, finding->advice, (size_t)indent, (size_t)indent);
-	putchar('\n');
-}
-
-static void print_text(
-	const struct sf_mirror_host *host, const struct sf_finding *findings, unsigned count)
-{
-	unsigned counts[SF_VERDICT_PROBLEM + 1] = { 0 };
-
-	for (unsigned i = 0; i < count; i++) {
-		counts[findings[i].verdict]++;
-		print_finding(&findings[i]);
-	}
-	if (counts[SF_VERDICT_PROBLEM])
-		printf("result   %u problem%s: repair %s before metering\n",
-			counts[SF_VERDICT_PROBLEM], counts[SF_VERDICT_PROBLEM] == 1 ? "" : "s",
-			counts[SF_VERDICT_PROBLEM] == 1 ? "it" : "them");
-	else if (counts[SF_VERDICT_WARNING])
-		printf("result   usable, with %u warning%s; to meter: spanflow meter %s %s\n",
-			counts[SF_VERDICT_WARNING], counts[SF_VERDICT_WARNING] == 1 ? "" : "s",
-			host->file ? "-r" : "-i", host->name);
-	else
-		printf("result   healthy; to meter: spanflow meter %s %s\n",
-			host->file ? "-r" : "-i", host->name);
-}
-
-static void print_json(double seconds, const struct sf_mirror *mirror,
-	const struct sf_finding *findings, unsigned count)
-{
-	fputs("{\"source\":", stdout);
-	sf_json_string(stdout, mirror->host.name);
-	printf(",\"verdict\":\"%s\",\"seconds\":%.3f,\"frames\":%" PRIu64 ",\"ip\":%" PRIu64
-	       ",\"findings\":[",
-		sf_verdict_name(sf_mirror_verdict(findings, count)), seconds, mirror->frames,
-		mirror->ip);
-	for (unsigned i = 0; i < count; i++) {
-		printf("%s{\"name\":\"%s\",\"verdict\":\"%s\",\"text\":", i ? "," : "",
-			findings[i].name, sf_verdict_name(findings[i].verdict));
-		sf_json_string(stdout, findings[i].text);
-		fputs(",\"advice\":", stdout);
-		sf_json_string(stdout, findings[i].advice);
-		putchar('}');
-	}
-	puts("]}");
-}
-
 /* Watches and prints. Returns the exit status. */
 static int check(
 	const struct sf_options *options, struct sf_capture *capture, struct sf_mirror *mirror)
@@ -177,9 +118,9 @@ static int check(
 	sf_capture_stats(capture, &stats);
 	count = sf_mirror_findings(mirror, &stats, seconds, findings);
 	if (options->output == SF_OUTPUT_JSON)
-		print_json(seconds, mirror, findings, count);
+		sf_findings_json(mirror, seconds, findings, count, stdout);
 	else
-		print_text(&mirror->host, findings, count);
+		sf_findings_text(mirror, findings, count, stdout);
 	if (sf_exit_printed() != SF_EXIT_OK)
 		return SF_EXIT_BLIND;
 	return sf_mirror_verdict(findings, count) == SF_VERDICT_PROBLEM ? SF_EXIT_FAILED

@@ -100,13 +100,7 @@ void sf_counters_json(const struct sf_counter_set *set, const char *prefix, FILE
  */
 void sf_counters_text(const struct sf_counter_set *set, const char *text, FILE *stream);
 
-/*
- * destination.c: a JSON string: UTF-8 as it is; control characters and
- * bytes that are not UTF-8 escaped.
- */
-void sf_json_string(FILE *stream, const char *text);
-
-/* What became of the records at one destination: an object, or a line. */
+/* destination.c: what became of the records at one destination: an object, or a line. */
 void sf_destination_json(const struct sf_destination_stats *stats, FILE *stream);
 void sf_destination_text(const struct sf_destination_stats *stats, FILE *stream);
 

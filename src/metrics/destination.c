@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What became of the records at one destination, as JSON and as a line of text. */
 #include <inttypes.h>
-#include <limits.h>
 #include <string.h>
 
 #include "base/value.h"
 #include "metrics/counters.h"
-
-#define STRING_MAX (6 * PATH_MAX) /* a path whose characters are all escaped */
-
-void sf_json_string(FILE *stream, const char *text)
-{
-	char quoted[STRING_MAX];
-
-	sf_value_write(SF_TYPE_STRING, SF_VALUE_JSON, (const uint8_t *)text, strlen(text), quoted,
-		sizeof(quoted));
-	fputs(quoted, stream);
-}
 
 void sf_destination_json(const struct sf_destination_stats *stats, FILE *stream)
 {
