@@ -10,10 +10,10 @@
 #include "cli/asked.h"
 #include "cli/captures.h"
 #include "cli/command.h"
-#include "cli/page.h"
 #include "collect/gather.h"
 #include "metrics/counters.h"
 #include "report/page.h"
+#include "report/paging.h"
 #include "service/signals.h"
 
 #define LOOK_EVERY 1024 /* records, for signals */

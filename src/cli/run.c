@@ -192,6 +192,17 @@ static int watch(struct sf_run *run, struct sf_error *error)
 	return err ? sf_error_set(error, err, "the event loop: %s", sf_strerror(err)) : 0;
 }
 
+/* What --metrics asks for, if it was given. */
+static int open_metrics(struct sf_run *run, struct sf_error *error)
+{
+	const struct sf_metrics_owner owner = sf_metrics_of_engine(run->engine);
+	int err = sf_metrics_open(&run->metrics, run->options->metrics, &owner, error);
+
+	if (!err)
+		sf_tell_metrics(&run->metrics, run->options);
+	return err;
+}
+
 /* Opens everything, then gives up privileges. */
 static int open_run(struct sf_run *run, struct sf_error *error)
 {
@@ -213,7 +224,7 @@ static int open_run(struct sf_run *run, struct sf_error *error)
 	if (!err)
 		err = open_engine(run, error);
 	if (!err)
-		err = sf_run_open_metrics(run, error);
+		err = open_metrics(run, error);
 	if (!err)
 		err = watch(run, error);
 	if (!err) {
@@ -309,8 +320,9 @@ static int write_page(struct sf_run *run)
 	struct sf_error error = { 0 };
 
 	sf_engine_counters(run->engine, &counters);
-	return sf_paging_write(&run->paging, &counters.ledger, &error) ? sf_exit_error(&error)
-								       : SF_EXIT_OK;
+	return sf_paging_write(&run->paging, &counters.ledger, stdout, &error)
+		       ? sf_exit_error(&error)
+		       : SF_EXIT_OK;
 }
 
 /* What the run is to do, and its page. */
@@ -318,7 +330,8 @@ static int plan_run(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
 	bool page = options->output == SF_OUTPUT_HTML;
-	int err = page ? sf_paging_open(&run->paging, options, error) : 0;
+	int err =
+		page ? sf_paging_open(&run->paging, options->where, options->local_net, error) : 0;
 
 	return err ? err
 		   : sf_made_plan_init(&run->made, options,

@@ -13,7 +13,6 @@
 
 #include "ask/where.h"
 #include "base/loop.h"
-#include "cli/page.h"
 #include "cli/plan.h"
 #include "cli/report.h"
 #include "enrich/enrich.h"
@@ -21,6 +20,7 @@
 #include "metrics/loss.h"
 #include "metrics/metrics.h"
 #include "options/options.h"
+#include "report/paging.h"
 #include "service/notify.h"
 #include "service/progress.h"
 
@@ -46,9 +46,6 @@ struct sf_run {
 
 /* run.c: meters as the options say. Returns the exit status; errors have been printed. */
 int sf_run(const struct sf_options *options);
-
-/* serve.c: opens what --metrics asks for, if it does; before rights are given up. */
-int sf_run_open_metrics(struct sf_run *run, struct sf_error *error);
 
 /* tell.c: what a person is told while the run goes on, and the statistics. */
 

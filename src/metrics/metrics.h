@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include <spanflow/engine.h>
 #include <spanflow/export.h>
 
 #include "base/loop.h"
@@ -39,6 +40,12 @@ struct sf_metrics_owner {
 	bool (*hindered)(void *context, char *text, size_t size);
 	void *context;
 };
+
+/*
+ * engine.c: the owner of a metering run's metrics. Its functions are for the thread that uses the
+ * engine's exporter. The engine is lent.
+ */
+struct sf_metrics_owner sf_metrics_of_engine(struct sf_engine *engine);
 
 struct sf_metrics {
 	struct sf_http *http; /* NULL: there are no metrics */
