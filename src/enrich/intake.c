@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +27,20 @@ static ssize_t read_some(struct sf_intake *intake, uint8_t *to, size_t size, str
 	return n < 0 ? fail(intake, error) : n;
 }
 
+/* Refuses a file that decompresses to more than any table does. 0 or SF_ECORRUPT. */
+static int check_ratio(const struct sf_intake *intake, struct sf_error *error)
+{
+	uint64_t taken = intake->packed_read - (uint64_t)(intake->packed_end - intake->packed_p);
+	uint64_t made = intake->begun + (uint64_t)(intake->end - intake->window);
+
+	if (made <= SF_INTAKE_FREE || made / SF_INTAKE_RATIO <= taken)
+		return 0;
+	return sf_error_set(error, SF_ECORRUPT,
+		"%s: decompresses to more than %u times its size (%" PRIu64 " MiB of %" PRIu64
+		" KiB so far), which no table does: if it is one, decompress it first",
+		intake->path, SF_INTAKE_RATIO, made >> 20, taken >> 10);
+}
+
 /* Decompresses into the window. 0, or an error; at the end of the file `ended` is set. */
 static int unpack(struct sf_intake *intake, uint8_t *limit, struct sf_error *error)
 {
@@ -38,7 +53,7 @@ static int unpack(struct sf_intake *intake, uint8_t *limit, struct sf_error *err
 		    &reason) < 0)
 		return sf_error_set(error, reason.code, "%s: %s", intake->path, reason.text);
 	if (intake->end > end || intake->packed_p > before)
-		return 0;
+		return check_ratio(intake, error);
 	if (intake->packed_p < intake->packed_end)
 		return sf_error_set(error, SF_ECORRUPT, "%s: something follows the compressed data",
 			intake->path);
@@ -47,6 +62,7 @@ static int unpack(struct sf_intake *intake, uint8_t *limit, struct sf_error *err
 		return (int)n;
 	intake->packed_p = intake->packed;
 	intake->packed_end = intake->packed + n;
+	intake->packed_read += (uint64_t)n;
 	if (n > 0)
 		return 0;
 	if (!sf_codec_complete(intake->codec))
@@ -132,6 +148,7 @@ static int begin_unpacking(struct sf_intake *intake, struct sf_error *error)
 	memcpy(intake->packed, intake->p, length);
 	intake->packed_p = intake->packed;
 	intake->packed_end = intake->packed + length;
+	intake->packed_read = length;
 	intake->end = intake->p;
 	intake->ended = false;
 	return 0;

@@ -21,6 +21,15 @@
 
 #include "base/codec.h"
 
+/*
+ * A compressed file is refused when it has become larger than SF_INTAKE_FREE and than
+ * SF_INTAKE_RATIO times what was read of it. A text of a million routes becomes 3 or 4 times as
+ * large, and 56 times (xz) when its prefixes follow each other without a gap; zeros that are meant
+ * to fill the memory become 1000 times (gzip) or 850,000 times (bzip2) as large.
+ */
+#define SF_INTAKE_FREE  (UINT64_C(64) << 20)
+#define SF_INTAKE_RATIO 100
+
 struct sf_intake {
 	const char *path;
 	uint8_t *p;     /* the next byte; the reader moves it */
@@ -35,6 +44,7 @@ struct sf_intake {
 	uint8_t *packed;        /* with a codec: bytes as they are in the file */
 	const uint8_t *packed_p;
 	uint8_t *packed_end;
+	uint64_t packed_read; /* bytes up to packed_end */
 };
 
 /* Closed on failure. */

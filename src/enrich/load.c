@@ -6,8 +6,11 @@
 
 #include <spanflow/enrich.h>
 
-#define HEAD     64                  /* bytes that tell the kind of a file */
-#define FILE_MAX (UINT64_C(2) << 30) /* of a file that is read as one piece */
+#define HEAD 64 /* bytes that tell the kind of a file */
+
+/* MiB of a file that is read as one piece; what a compressed one has is not seen before. */
+#define PLAIN_MAX  2048u
+#define PACKED_MAX 512u
 
 int sf_load_damaged(const struct sf_intake *intake, const char *what, struct sf_error *error)
 {
@@ -32,12 +35,16 @@ static bool is_text(const uint8_t *bytes, size_t count)
 
 static int load_whole(struct sf_draft *draft, struct sf_intake *intake, struct sf_error *error)
 {
+	unsigned most = intake->codec ? PACKED_MAX : PLAIN_MAX;
 	int code = 1;
 
-	for (size_t size = 1 << 20; code > 0 && size <= FILE_MAX; size *= 2)
-		code = sf_intake_need(intake, size, error);
+	for (unsigned size = 1; code > 0 && size <= most; size *= 2)
+		code = sf_intake_need(intake, (size_t)size << 20, error);
 	if (code > 0)
-		return sf_error_set(error, SF_ECORRUPT, "%s: larger than 2 GiB", intake->path);
+		return sf_error_set(error, SF_ECORRUPT, "%s: %s than %u MiB, the most for a %s",
+			intake->path, intake->codec ? "decompresses to more" : "larger", most,
+			intake->codec ? "compressed MaxMind DB file: decompress it first"
+				      : "MaxMind DB file: take one of AS numbers or countries");
 	return code < 0 ? code
 			: sf_load_mmdb(draft, intake->path, intake->p,
 				  (size_t)(intake->end - intake->p), error);

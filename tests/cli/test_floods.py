@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Floods of what takes memory: fragments, names, tunnels. Memory stays, and every packet is accounted for."""
+"""Floods of what takes memory: fragments, names, tunnels, tables that decompress to too much. Memory stays, and every
+packet is accounted for."""
 
+import gzip
 import json
 import os
 import random
@@ -101,6 +103,45 @@ class Floods(Case):
             self.assertEqual(stats["metered"]["packets"], packets)
             self.assertEqual(stats["tunnels"]["twice"], packets - MANY)
             self.assertEqual({record["tunnelId"] for record in records if "tunnelId" in record}, set(ids))
+
+
+MIB = 1 << 20
+
+
+class Bombs(Case):
+    """Files for --enrich that decompress to more than a table has."""
+    def refuse(self, packed, memory, *words):
+        """A run with this file ends with a message that has the words, and takes at most `memory` octets."""
+        table = self.directory / "table.gz"
+        table.write_bytes(packed)
+        process = self.start("meter", "-r", self.capture(), "-o", "none", "--enrich", table)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        done = self.end(process)
+        self.assertEqual(done.status, 1, done.stderr)
+        for word in (str(table), "decompress it first", *words):
+            self.assertIn(word, done.stderr)
+        if "SANITIZED" not in os.environ:
+            self.assertLess(usage.ru_maxrss * 1024, memory)
+
+    def capture(self):
+        path = self.directory / "capture.pcap"
+        path.write_bytes(pcap([(0, hello("a.example"))]))
+        return path
+
+    # files are of many members, as this process has to be small: what it has counts as its child's
+    def test_zeros(self):
+        # 2 GiB that are no text: a binary file is read as one piece
+        self.refuse(gzip.compress(bytes(MIB)) * 2048, 160 * MIB, "more than 100 times its size")
+
+    def test_lines(self):
+        # text is read line by line
+        self.refuse(gzip.compress(b"# nothing\n" * 100000) * 2048, 64 * MIB, "more than 100 times its size")
+
+    def test_less_than_a_hundredfold(self):
+        noise = random.Random(7).randbytes(MIB // 64)
+        self.refuse(gzip.compress(noise + bytes(MIB - len(noise))) * 520, 640 * MIB,
+                    "decompresses to more than 512 MiB, the most for a compressed MaxMind DB file")
 
 
 if __name__ == "__main__":
