@@ -224,20 +224,25 @@ static uint64_t mirror_when(const struct sf_flow *flow)
 	return known ? SF_WHEN_MIRROR : 0;
 }
 
-static uint64_t experiments_when(const struct sf_flow *flow)
+/*
+ * Of the record's own directions: a list says by its presence that its flow has such an option (RFC
+ * 9740 §4.1), and the flow of a uniflow record is one direction.
+ */
+static uint64_t experiments_when(const struct sf_flow *flow, unsigned directions)
 {
-	const uint64_t set = sf_fact_get_experiments(flow, 0) | sf_fact_get_experiments(flow, 1);
+	const uint64_t set = (directions & 1 ? sf_fact_get_experiments(flow, 0) : 0) |
+			     (directions & 2 ? sf_fact_get_experiments(flow, 1) : 0);
 
 	return (set & 0xffff ? SF_WHEN_EXPERIMENTS_16 : 0) |
 	       (set >> 16 ? SF_WHEN_EXPERIMENTS_32 : 0);
 }
 
-uint64_t sf_facts_when(const struct sf_flow *flow)
+uint64_t sf_facts_when(const struct sf_flow *flow, unsigned directions)
 {
 	const uint64_t facts = flow->annex->layout->facts;
 
 	return (facts & SF_FACT_SET(mirror) ? mirror_when(flow) : 0) |
-	       (facts & SF_FACT_SET(experiments) ? experiments_when(flow) : 0);
+	       (facts & SF_FACT_SET(experiments) ? experiments_when(flow, directions) : 0);
 }
 
 void sf_when_text(uint64_t when, char *text, size_t size)

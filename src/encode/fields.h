@@ -90,9 +90,10 @@
 		SF_WHEN_TUNNEL | SF_WHEN_TUNNEL_IPV4 | SF_WHEN_TUNNEL_IPV6 | SF_WHEN_GRE_KEY |     \
 		SF_WHEN_SEGMENT | SF_WHEN_TEID | SF_WHEN_TCP | SF_WHEN_OUTER_FLOW |                \
 		SF_WHEN_INNER_FLOW)
+/* What may hold for one direction of a flow alone: its uniflow records may differ in that. */
+#define SF_WHEN_ONE_WAY (SF_WHEN_EXPERIMENTS_16 | SF_WHEN_EXPERIMENTS_32)
 /* What the values of a record's facts say; and its facts, with the conditions that `has` tells. */
-#define SF_WHEN_SAID                                                                               \
-	(SF_WHEN_READ | SF_WHEN_MIRROR | SF_WHEN_EXPERIMENTS_16 | SF_WHEN_EXPERIMENTS_32)
+#define SF_WHEN_SAID  (SF_WHEN_READ | SF_WHEN_MIRROR | SF_WHEN_ONE_WAY)
 #define SF_WHEN_FACTS (SF_WHEN_HAS | SF_WHEN_SAID)
 #define SF_WHEN_RECORD                                                                             \
 	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \
@@ -101,26 +102,32 @@
 /* What the payload of a record with SF_HAS_APP said: of SF_WHEN_READ. */
 uint64_t sf_app_when(const struct sf_flow *flow);
 
-/* What the values of these facts say, of a record with one of them. */
+/* What the values of these facts say, of a record of these directions with one of them. */
 #define SF_FACTS_THAT_SAY (SF_FACT_SET(mirror) | SF_FACT_SET(experiments))
-uint64_t sf_facts_when(const struct sf_flow *flow);
+uint64_t sf_facts_when(const struct sf_flow *flow, unsigned directions);
 
-/* What the values of a record's facts say, of SF_WHEN_SAID: `has` of the flow does not tell it. */
-static inline uint64_t sf_said_when(const struct sf_flow *flow)
+/*
+ * What the values of a record's facts say, of SF_WHEN_SAID: `has` of the flow does not tell it.
+ * `directions` (bit d: half[d]): those that the record is of.
+ */
+static inline uint64_t sf_said_when(const struct sf_flow *flow, unsigned directions)
 {
 	return (sf_unlikely(flow->has & SF_HAS_APP) ? sf_app_when(flow) : 0) |
 	       (sf_unlikely(flow->annex && flow->annex->layout->facts & SF_FACTS_THAT_SAY)
-			       ? sf_facts_when(flow)
+			       ? sf_facts_when(flow, directions)
 			       : 0);
 }
 
-/* Everything in which the records of one session may differ. */
-static inline uint64_t sf_record_when(const struct sf_flow *flow, bool two_way)
+/*
+ * Everything in which the records of one session may differ. `directions`: those that the record is
+ * of, 3 for a biflow that has both.
+ */
+static inline uint64_t sf_record_when(const struct sf_flow *flow, unsigned directions)
 {
 	return SF_WHEN_IPV4 << (flow->ip_version == 6) |
-	       SF_WHEN_NOT_ICMP << sf_flow_has_icmp_type(flow) | (two_way ? SF_WHEN_TWO_WAY : 0) |
-	       (uint64_t)flow->has << 8 | (sf_unlikely(flow->folded) ? SF_WHEN_FOLDED : 0) |
-	       sf_said_when(flow);
+	       SF_WHEN_NOT_ICMP << sf_flow_has_icmp_type(flow) |
+	       (directions == 3 ? SF_WHEN_TWO_WAY : 0) | (uint64_t)flow->has << 8 |
+	       (sf_unlikely(flow->folded) ? SF_WHEN_FOLDED : 0) | sf_said_when(flow, directions);
 }
 
 enum sf_profile { SF_PROFILE_DEFAULT, SF_PROFILE_PLAIN, SF_PROFILE_EXTENDED, SF_PROFILE_COUNT };

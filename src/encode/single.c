@@ -24,7 +24,7 @@ bool sf_field_read(unsigned field, const struct sf_flow *flow, unsigned d, bool 
 	const struct sf_field_row *row = sf_field_row(field);
 	const uint64_t needed = row->when & SF_WHEN_RECORD;
 
-	if ((sf_record_when(flow, two_way) & needed) != needed)
+	if ((sf_record_when(flow, two_way ? 3 : 1u << d) & needed) != needed)
 		return false;
 	sf_field_runs[field][0](bytes, 0, flow, 1, d, &context);
 	*length = row->length;

@@ -92,7 +92,7 @@ static void write_key(char *key, uint64_t hash)
 static size_t write_json(struct kafka *kafka, const struct sf_flow *flow, unsigned d)
 {
 	const struct sf_row row = { .flow = flow, .d = d };
-	const struct sf_layout *layout = sf_columns_layout(&kafka->columns, flow, false);
+	const struct sf_layout *layout = sf_columns_layout(&kafka->columns, flow, 1u << d);
 	char *p = kafka->row + 1, *end;
 
 	if (!layout)

@@ -175,9 +175,10 @@ static sf_always_inline bool is_within(
 }
 
 /* Conditions among `wanted` that hold because of the values of the flow's facts. */
-static sf_always_inline uint64_t said_of(const struct sf_flow *flow, uint64_t wanted)
+static sf_always_inline uint64_t said_of(
+	const struct sf_flow *flow, unsigned directions, uint64_t wanted)
 {
-	return sf_unlikely(wanted) ? sf_said_when(flow) & wanted : 0;
+	return sf_unlikely(wanted) ? sf_said_when(flow, directions) & wanted : 0;
 }
 
 /*
@@ -194,7 +195,8 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 	const uint8_t icmp = flows->ip_version == 4 ? 1 : 58;
 	const bool is_icmp = flows->protocol == icmp;
 	const bool has_icmp_type = sf_flow_has_icmp_type(flows);
-	const uint64_t wanted = session->record_mask & SF_WHEN_SAID, said = said_of(flows, wanted);
+	const uint64_t wanted = session->record_mask & SF_WHEN_SAID,
+		       said = said_of(flows, directions, wanted);
 	int64_t latest_ns = session->latest_ns;
 	uint64_t packets = 0, octets = 0;
 	const struct sf_flow *flow = flows, *end = flows + count;
@@ -213,7 +215,7 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 	} while (flow < end && ((kind_of(flow) ^ kind) & mask) == 0 &&
 		 (flow->protocol == icmp) == is_icmp &&
 		 (!is_icmp || sf_flow_has_icmp_type(flow) == has_icmp_type) &&
-		 flow->directions == directions && said_of(flow, wanted) == said &&
+		 flow->directions == directions && said_of(flow, directions, wanted) == said &&
 		 is_within(flow, directions, boot_ns, boot_end_ns));
 	session->latest_ns = latest_ns;
 	*run = (struct sf_destination_count){ 0, packets, octets };
@@ -227,8 +229,6 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 static void put_flow(struct sf_session *session, struct sf_stream *stream,
 	const struct sf_flow *flow, unsigned leading, bool two_way)
 {
-	uint64_t when = sf_record_when(flow, two_way) & session->record_mask;
-
 	for (unsigned d = 0; d < 2; d++) {
 		const struct sf_flow_half *half = &flow->half[d];
 		struct sf_destination_count one = {
@@ -241,7 +241,9 @@ static void put_flow(struct sf_session *session, struct sf_stream *stream,
 		if (!(leading >> d & 1))
 			continue;
 		sf_count_add(&session->destination.stats.offered, &one);
-		slot = open_slot(session, stream, half, when, one.packets, one.octets);
+		slot = open_slot(session, stream, half,
+			sf_record_when(flow, two_way ? 3 : 1u << d) & session->record_mask,
+			one.packets, one.octets);
 		if (!slot)
 			continue;
 		enter(slot, &one);
@@ -259,7 +261,7 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 	for (unsigned i = 0, n; i < count; i += n) {
 		const struct sf_flow *flow = &flows[i];
 		struct sf_stream *stream = stream_of(session, flow);
-		unsigned directions = flow->directions, leading = directions, each, most;
+		unsigned directions = flow->directions, leading = directions, first, each, most;
 		struct sf_destination_count run;
 		struct sf_slot *slot = NULL;
 		bool two_way = false;
@@ -270,10 +272,12 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 			leading = directions & 1 ? 1 : 2;
 		}
 		each = leading == 3 ? 2 : 1;
+		first = two_way ? 3 : leading & 1 ? 1 : 2;
 		if (stream)
 			slot = sf_stream_slot(
-				stream, sf_record_when(flow, two_way) & session->record_mask);
+				stream, sf_record_when(flow, first) & session->record_mask);
 		if (!slot || slot->room < each ||
+			(each == 2 && session->record_mask & SF_WHEN_ONE_WAY) ||
 			!is_within(flow, directions, stream->boot_ns, stream->boot_end_ns)) {
 			put_flow(session, stream, flow, leading, two_way);
 			n = 1;

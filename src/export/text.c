@@ -207,7 +207,7 @@ static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, b
 
 	sf_count_add(&text->destination.stats.offered, &count);
 	if (has_layout(text))
-		layout = sf_columns_layout(&text->columns, flow, two_way);
+		layout = sf_columns_layout(&text->columns, flow, two_way ? 3 : 1u << d);
 	if ((layout || !has_layout(text)) && !text->outlet.gone && !text->outlet.stopped)
 		start = (char *)sf_outlet_room(
 			&text->outlet, text->pairs ? 2 * SF_TEXT_ROW_MAX : SF_TEXT_ROW_MAX);

@@ -228,9 +228,9 @@ static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 }
 
 const struct sf_layout *sf_columns_layout(
-	struct sf_columns *columns, const struct sf_flow *flow, bool two_way)
+	struct sf_columns *columns, const struct sf_flow *flow, unsigned directions)
 {
-	uint64_t when = sf_record_when(flow, two_way) & columns->fields.when & SF_WHEN_RECORD;
+	uint64_t when = sf_record_when(flow, directions) & columns->fields.when & SF_WHEN_RECORD;
 	struct sf_layout *layout = (struct sf_layout *)sf_variants_find(&columns->layouts, when);
 
 	return layout ? layout : new_layout(columns, when);

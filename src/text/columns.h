@@ -6,7 +6,7 @@
  *
  *	sf_columns_init(&columns, biflow, collected, 0, NULL);
  *	p = sf_columns_csv_header(&columns, p);
- *	layout = sf_columns_layout(&columns, flow, two_way);	NULL: no memory
+ *	layout = sf_columns_layout(&columns, flow, directions);	NULL: no memory
  *	p = sf_columns_csv(&columns, layout, p, &row);
  */
 #ifndef SPANFLOW_TEXT_COLUMNS_H
@@ -48,9 +48,9 @@ void sf_columns_leave_out(struct sf_columns *columns, uint64_t facts);
 /* Other fields. 0 or SF_EUSAGE. */
 int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_error *error);
 
-/* What the rows of that flow look like. NULL: no memory. */
+/* What a row of these directions of the flow looks like: 1, 2 or 3. NULL: no memory. */
 const struct sf_layout *sf_columns_layout(
-	struct sf_columns *columns, const struct sf_flow *flow, bool two_way);
+	struct sf_columns *columns, const struct sf_flow *flow, unsigned directions);
 
 /*
  * Of the fields of a list that begins with + or -, only those that it adds: "+dns-vlanId" adds

@@ -321,7 +321,7 @@ START_TEST(rows_of_long_values_fit)
 	sf_field_text(&fields[last - 1], text, sizeof(text));
 	for (unsigned d = 0; d < 2; d++)
 		record.known[d] = record.wide[d] = UINT32_MAX;
-	layout = sf_columns_layout(&columns, &record.flow, false);
+	layout = sf_columns_layout(&columns, &record.flow, 1);
 	ck_assert_ptr_nonnull(layout);
 
 	end = sf_columns_json(layout, start, &row);

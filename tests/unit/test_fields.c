@@ -109,15 +109,16 @@ START_TEST(lists_are_read)
 }
 END_TEST
 
-/* The data record of that list of fields, of the flow's first direction. */
-static size_t record_of(uint8_t *bytes, const char *list, const struct sf_flow *flow)
+/* The data record of that list of fields, of the flow's first direction; or of both: RFC 5103. */
+static size_t record_of(
+	uint8_t *bytes, const char *list, const struct sf_flow *flow, unsigned directions)
 {
 	static const struct sf_encode_context context = { 0 };
 	struct sf_fields fields;
 	struct sf_template template;
 
 	ck_assert_msg(choose(&fields, list, IPFIX_SESSION) == 0, "%s: %s", list, error.text);
-	sf_template_init(&template, &fields, IPFIX_SESSION, sf_record_when(flow, false));
+	sf_template_init(&template, &fields, IPFIX_SESSION, sf_record_when(flow, directions));
 	return (size_t)(sf_template_encode(&template, bytes, flow, 1, 1, &context) - bytes);
 }
 
@@ -125,7 +126,7 @@ static size_t record_of(uint8_t *bytes, const char *list, const struct sf_flow *
 	do {                                                                                       \
 		const uint8_t expected[] = { __VA_ARGS__ };                                        \
                                                                                                    \
-		ck_assert_uint_eq(record_of(bytes, list, &flow), sizeof(expected));                \
+		ck_assert_uint_eq(record_of(bytes, list, &flow, 1), sizeof(expected));             \
 		ck_assert_mem_eq(bytes, expected, sizeof(expected));                               \
 	} while (0)
 #define BOTH_LISTS "tcpSharedOptionExID16List,tcpSharedOptionExID32List"
@@ -146,7 +147,7 @@ START_TEST(experiments_are_lists)
 	give_annex(&flow, &annex);
 	set_fact(&annex, SF_FACT_tcp_options, 0, options);
 	/* an experiment that has no identifier here: no list, and the bits tell it */
-	ck_assert_uint_eq(record_of(bytes, BOTH_LISTS ",tcpOptionsFull", &flow), 32);
+	ck_assert_uint_eq(record_of(bytes, BOTH_LISTS ",tcpOptionsFull", &flow, 1), 32);
 	ck_assert_mem_eq(bytes, options, 32);
 	RECORD("ipVersion,tcpSharedOptionExID16,tcpSharedOptionExID32," BOTH_LISTS, 4, 0, 0, 0, 0,
 		0, 0);
@@ -156,24 +157,29 @@ START_TEST(experiments_are_lists)
 		0x02, 0x0a, 0, 4, 0xe2, 0xd4, 0xc3, 0xd9);
 	RECORD("tcpSharedOptionExID16,tcpSharedOptionExID32", 0x45, 0x4e, 0xe2, 0xd4, 0xc3, 0xd9);
 	/* RFC 9740 §4.1: a list takes the place of the bits */
-	ck_assert_uint_eq(record_of(bytes, "tcpOptionsFull," BOTH_LISTS, &flow), 32 + 24);
+	ck_assert_uint_eq(record_of(bytes, "tcpOptionsFull," BOTH_LISTS, &flow, 1), 32 + 24);
 	ck_assert_uint_eq(bytes[0], 0);
 	ck_assert_uint_eq(bytes[31], 0x0d);
-	ck_assert_uint_eq(record_of(bytes, "tcpOptionsFull", &flow), 32);
+	ck_assert_uint_eq(record_of(bytes, "tcpOptionsFull", &flow, 1), 32);
 	ck_assert_mem_eq(bytes, options, 32);
 
 	/* no list of what there is not */
 	set_number(&annex, SF_FACT_experiments, 0, smc);
 	RECORD(BOTH_LISTS, 255, 0, 9, 3, 0x02, 0x0a, 0, 4, 0xe2, 0xd4, 0xc3, 0xd9);
-	ck_assert_uint_eq(record_of(bytes, "tcpOptionsFull,tcpSharedOptionExID16List", &flow), 32);
+	ck_assert_uint_eq(
+		record_of(bytes, "tcpOptionsFull,tcpSharedOptionExID16List", &flow, 1), 32);
 	ck_assert_mem_eq(bytes, options, 32);
-	/* of the other direction: both records have the list */
+	/* of the other direction: only its own record has the list, or one of both directions */
 	set_number(&annex, SF_FACT_experiments, 0, 0);
 	set_number(&annex, SF_FACT_experiments, 1, host_id);
-	RECORD(BOTH_LISTS, 255, 0, 5, 3, 0x02, 0x09, 0, 2);
+	ck_assert_uint_eq(record_of(bytes, BOTH_LISTS, &flow, 1), 0);
+	ck_assert_uint_eq(record_of(bytes, BOTH_LISTS ",tcpOptionsFull", &flow, 1), 32);
+	ck_assert_mem_eq(bytes, options, 32);
+	ck_assert_uint_eq(record_of(bytes, BOTH_LISTS, &flow, 3), 8);
+	ck_assert_mem_eq(bytes, ((uint8_t[]){ 255, 0, 5, 3, 0x02, 0x09, 0, 2 }), 8);
 	/* every one of the registry */
 	set_number(&annex, SF_FACT_experiments, 0, UINT32_MAX);
-	ck_assert_uint_eq(record_of(bytes, BOTH_LISTS, &flow),
+	ck_assert_uint_eq(record_of(bytes, BOTH_LISTS, &flow, 1),
 		3 + SF_LIST_BYTES(2, SF_EXPERIMENTS_16) + 3 + SF_LIST_BYTES(4, SF_EXPERIMENTS_32));
 }
 END_TEST
