@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TLS 1.2 and later with OpenSSL 3. The socket is reached through a BIO of our own, because OpenSSL's
- * writes without MSG_NOSIGNAL, and a library must not be ended by SIGPIPE; it also counts what was sent, and gathers
- * the records of a long message, so that they leave by one send(). A record has 16 KiB at most.
+ * TLS 1.2 and later with OpenSSL 3. The socket is reached through a BIO of our own: the BIO of
+ * OpenSSL writes without MSG_NOSIGNAL, and SIGPIPE would end the program that uses this library.
+ * Our BIO also counts what was sent, and gathers the records of a long message, so that they leave
+ * by one send(). A record has 16 KiB at most.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +18,10 @@
 
 extern const struct sf_tls_ops sf_tls_openssl;
 
-/* An IPFIX message has 65535 bytes at most. One more record: OpenSSL may tell a new key between two. */
+/*
+ * The records of the longest IPFIX message, 65535 bytes. Room for one record more, because OpenSSL
+ * may send a new key between two of them.
+ */
 #define GATHERED_MOST ((size_t)4 * SSL3_RT_MAX_PLAIN_LENGTH)
 #define GATHERED_ROOM ((size_t)5 * (SSL3_RT_HEADER_LENGTH + SSL3_RT_MAX_ENCRYPTED_LENGTH))
 
@@ -228,7 +232,10 @@ static int send_gathered(struct session *session)
 	return 0;
 }
 
-/* A message counts as written when all of its records have left. After -EAGAIN its records wait here. */
+/*
+ * A message counts as written when all of its records have left. After -EAGAIN they wait in
+ * session->gathered.
+ */
 static ssize_t write_long(struct session *session, const uint8_t *bytes, size_t length)
 {
 	int code = session->accepted ? 0 : encrypt(session, bytes, length);

@@ -67,7 +67,7 @@ void sf_stream_lose(struct sf_stream_transport *stream, int code)
 	go_away(stream);
 }
 
-/* The addresses of the connection, which is not yet there perhaps: known before its first packet. */
+/* The addresses of the connection: known before its first packet, so it need not be made yet. */
 static void learn_addresses(struct sf_stream_transport *stream)
 {
 	struct sf_transport *transport = &stream->transport;
@@ -277,7 +277,7 @@ void sf_stream_look_after(struct sf_stream_transport *stream)
 	/* the connection works: the next failure is the first one again */
 	if (stream->hold.window.sent.pieces)
 		stream->pause_ns = stream->retry_ns;
-	/* what is to be sent next needs another connection, and the peer has acknowledged all that this one carried */
+	/* the next message needs another connection; the peer has acknowledged all before it */
 	if (stream->hold.needs_connection && sf_window_waiting(&stream->hold.window) == 0)
 		replace(stream, true);
 }

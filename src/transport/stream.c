@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Transport over connections, RFC 7011 §10.4: messages stay in a window until the peer has read them.
- * When the connection is lost, the next one is attempted after a pause (reconnect.c); the session
- * then sends its templates and takes back, seals and sends again what the peer may not have
- * (sf_transport_ops.again).
+ * Transport over connections, RFC 7011 §10.4. Messages stay in a window (window.h) until the peer
+ * has read them. When the connection is lost, the next one is attempted after a pause
+ * (reconnect.c). Then the session sends its templates, takes back the messages that the peer may
+ * not have (sf_transport_ops.again), seals them anew and sends them again.
  */
 #include "transport/stream.h"
 
@@ -131,7 +131,7 @@ static bool stream_again(struct sf_transport *transport, struct sf_batch *batch,
 	       sf_hold_again(&stream->hold, batch, room, WINDOW_MAX);
 }
 
-/* The peer of a session of datagrams may still answer that it does not know the session, or is not there. */
+/* Datagrams: the peer may still answer that it is not there, or does not know the session. */
 static bool may_be_refused(const struct sf_stream_transport *stream)
 {
 	return stream->link->max_message && stream->state == SF_STREAM_OPEN &&
@@ -173,8 +173,9 @@ static void await_end(struct sf_stream_transport *stream)
 }
 
 /*
- * Tells the peer that nothing follows, and waits a moment for its answer: a peer that closes the connection
- * has read everything; one that resets it, or says why it refuses the records, has not.
+ * Tells the peer that nothing follows, and waits a moment for its answer. A peer that closes the
+ * connection has read everything; a peer that resets the connection, or says why it refuses the
+ * records, has not.
  */
 static void await_close(struct sf_stream_transport *stream)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages of a stream transport from the moment in which the session hands them over until the peer
- * has read them. A connection that is cut leaves messages that the peer may not have: they are taken
- * back and sent again on the next connection. The peer's kernel acknowledges what its program has not
- * read yet, so acknowledged messages are kept for a while too.
+ * Messages of a stream transport, from the moment in which the session hands them over until the
+ * peer has read them. A connection that is cut leaves messages that the peer may not have: these
+ * are taken back and sent again on the next connection. The peer's kernel acknowledges what its
+ * program has not read yet, so acknowledged messages are kept for a while too.
  *
  *	sf_window_add(&window, bytes, &message)		a copy, behind all others
- *	p = sf_window_unwritten(&window, &length)		bytes of the message that is to be written
- *	sf_window_wrote(&window, n, wire)			n bytes of it were written
- *	sf_window_acknowledge(&window, wire, mono)		messages up to that offset count as sent
- *	sf_window_release(&window, mono - age, octets)		the peer has read old ones by now
- *	sf_window_cut(&window, false)				the connection is lost
- *	while (sf_window_take_back(&window, &message)) …	oldest first
+ *	p = sf_window_unwritten(&window, &length)	the rest of the oldest unwritten message
+ *	sf_window_wrote(&window, n, wire)		n bytes of that rest were written
+ *	sf_window_acknowledge(&window, wire, mono)	messages up to that offset count as sent
+ *	sf_window_release(&window, mono - age, octets)	the peer has read old messages by now
+ *	sf_window_cut(&window, false)			the connection is lost
+ *	while (sf_window_take_back(&window, &message, &bytes)) …	oldest first
  */
 #ifndef SPANFLOW_TRANSPORT_WINDOW_H
 #define SPANFLOW_TRANSPORT_WINDOW_H
@@ -27,11 +27,10 @@ struct sf_window_message {
 	size_t start; /* in `bytes` */
 	uint32_t length;
 	uint16_t data_records;
-	uint16_t sctp_stream; /* by which it goes, on the present connection */
+	uint16_t sctp_stream; /* of the message, on the present connection */
 	bool begun;           /* bytes of it were written to a connection: the peer may have it */
 	bool abandoned;       /* the connection has given it up */
-	uint64_t
-		wire_end; /* offset of its end in what the connection has carried; 0: not written */
+	uint64_t wire_end;    /* offset of its end in the connection's bytes; 0: not written */
 	int64_t acknowledged_ns; /* monotonic time */
 	struct sf_spool_span place;
 	struct sf_destination_count flows;
@@ -39,7 +38,7 @@ struct sf_window_message {
 
 /* All zero: empty. */
 struct sf_window {
-	/* messages lie one behind the other; one that does not fit at the end begins at 0 again */
+	/* messages, one behind the other; a message that does not fit at the end begins at 0 */
 	uint8_t *bytes;
 	size_t size;   /* of the allocation */
 	size_t end;    /* behind the last message */
@@ -50,16 +49,16 @@ struct sf_window {
 	struct sf_window_message *messages;
 	unsigned room; /* a power of two */
 	unsigned first, count;
-	unsigned acknowledged; /* messages, the oldest */
-	unsigned next;         /* messages of these that are written as a whole */
-	unsigned kept;         /* messages, the oldest, that are to be taken back */
+	unsigned acknowledged; /* number of the oldest messages that are acknowledged */
+	unsigned next;         /* number of the oldest messages that are written as a whole */
+	unsigned kept;         /* number of the oldest messages that are to be taken back */
 	/*
-	 * Messages that were acknowledged, less those that counted as such and are to be sent again:
-	 * so these are numbers modulo 2^64. The owner adds them up and sets this to zero.
+	 * Messages that were acknowledged, less acknowledged messages that are to be sent again:
+	 * numbers modulo 2^64, because the difference may be negative. The owner of the window adds
+	 * them up and sets `sent` to zero.
 	 */
 	struct sf_outcome sent;
-	struct sf_destination_count
-		abandoned;              /* of messages that were given up; set to zero likewise */
+	struct sf_destination_count abandoned; /* of messages that were given up; as `sent` */
 	struct sf_spool_place released; /* end of the last message from the spool that was freed */
 };
 
@@ -75,8 +74,8 @@ struct sf_window_rewind {
 void sf_window_fini(struct sf_window *window);
 
 /*
- * Adds the message, which has message->length bytes at `bytes`; its start, wire_end and times are the window's.
- * False: no memory; nothing was done.
+ * Adds the message, which has message->length bytes at `bytes`. The window sets start, wire_end and
+ * the time of acknowledgement itself. False: no memory; nothing was done.
  */
 bool sf_window_add(
 	struct sf_window *window, const uint8_t *bytes, const struct sf_window_message *message);
@@ -87,19 +86,22 @@ bool sf_window_return(struct sf_window *window, const struct sf_window_message *
 /* The rest of the oldest message that is not written as a whole; NULL: all are. */
 const uint8_t *sf_window_unwritten(const struct sf_window *window, size_t *length);
 
-/* That message, of which sf_window_unwritten() has given the rest. */
+/* The message whose rest sf_window_unwritten() gives. */
 const struct sf_window_message *sf_window_next(const struct sf_window *window);
 
-/* `n` bytes of it were written; what the connection carried ends at offset `wire` now. */
+/* `n` bytes of that rest were written; the connection has carried `wire` bytes now. */
 void sf_window_wrote(struct sf_window *window, size_t n, uint64_t wire);
 
-/* The peer has acknowledged all bytes before offset `wire`: whole messages before it count as sent, at `mono`. */
+/*
+ * The peer has acknowledged all bytes before offset `wire`: messages that end there or before count
+ * as sent, at the time `mono`.
+ */
 void sf_window_acknowledge(struct sf_window *window, uint64_t wire, int64_t mono);
 
 /* The connection has given up the message whose end is at offset `end`, modulo 2^32: it is lost. */
 void sf_window_abandon(struct sf_window *window, uint32_t end);
 
-/* When the oldest message was acknowledged, if it is; INT64_MAX: it is not. */
+/* When the oldest message was acknowledged; INT64_MAX: it was not, or there is none. */
 static inline int64_t sf_window_oldest(const struct sf_window *window)
 {
 	return window->acknowledged
@@ -107,12 +109,15 @@ static inline int64_t sf_window_oldest(const struct sf_window *window)
 		       : INT64_MAX;
 }
 
-/* Frees messages that were acknowledged at `mono` or before, and the oldest beyond `octets` bytes. */
+/*
+ * Frees messages that were acknowledged at `mono` or before, and the oldest acknowledged ones while
+ * these have more than `octets` bytes.
+ */
 void sf_window_release(struct sf_window *window, int64_t mono, size_t octets);
 
 /*
- * The connection is lost: messages with flows stay, to be taken back; others are dropped. `read`: the
- * peer has read what it acknowledged.
+ * The connection is lost. Messages with flows stay, to be taken back; messages without are dropped.
+ * `read`: the peer has read what it acknowledged.
  */
 void sf_window_cut(struct sf_window *window, bool read);
 
