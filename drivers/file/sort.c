@@ -341,9 +341,9 @@ static void give_one(struct sf_sort *sort, struct sf_part *part, struct sf_packe
 }
 
 /*
- * Delivers packets while it is known which one comes next. A packet whose wild time lies ahead of its
- * key is delivered alone: the merge takes the time of all others for their key. `before`: number of
- * packets that this decode delivered already.
+ * Delivers packets while it is known which packet comes next. A packet with a wild time behind its
+ * key is delivered alone, because the merge takes the time of a packet for its key. `before`:
+ * number of packets that this decode delivered already.
  */
 static unsigned give(struct sf_reader *reader, struct sf_packet *packets, unsigned before,
 	unsigned max, int64_t until)

@@ -73,8 +73,8 @@ int sf_sources_open(struct sf_sources *sources, const char *const *names, unsign
 void sf_sources_fini(struct sf_sources *sources);
 
 /*
- * To be called before list[waiting] is opened. Looks through the next files for packets that are not
- * in the order of time, and sorts the list by the earliest packet of each.
+ * To be called before list[waiting] is opened. Looks through the next files for packets that are
+ * not in the order of time, and sorts the list by the earliest packet of each file.
  */
 void sf_sources_look_ahead(struct sf_sources *sources, unsigned waiting);
 

@@ -182,8 +182,8 @@ bool sf_sampled_text(const struct sf_sampled *sampled, char *text, size_t size)
 void sf_sampled_json(const struct sf_sampled *sampled, FILE *stream)
 {
 	fprintf(stream,
-		""
-		"{\"packets\":{\"least\":%.9g,\"most\":%.9g},\"flows\":{\"least\":%.9g,\"most\":%.9g}}",
+		"{\"packets\":{\"least\":%.9g,\"most\":%.9g},"
+		"\"flows\":{\"least\":%.9g,\"most\":%.9g}}",
 		sampled->packets.most ? sampled->packets.least : 1,
 		sampled->packets.most ? sampled->packets.most : 1,
 		sampled->flows.most ? sampled->flows.least : 1,

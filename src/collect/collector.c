@@ -235,7 +235,10 @@ static int netflow9_decode(struct sf_collect_message *message, const char *expor
 	return sets_decode(message);
 }
 
-/* Decodes an IPFIX message. message->end: end of the bytes that are there; the header has the length. */
+/*
+ * Decodes an IPFIX message. Its length is in its header; message->end is the end of the bytes that
+ * are there, which may be more or fewer.
+ */
 static int ipfix_decode(struct sf_collect_message *message, const char *exporter)
 {
 	const uint8_t *p = message->start, *there = message->end;
@@ -269,7 +272,7 @@ static int ipfix_decode(struct sf_collect_message *message, const char *exporter
 	if (result == 0 && length < left && !sf_collect_all_zero(p + length, there))
 		return sf_collect_malformed(message, p + length,
 			"%zu bytes follow the end of the message", left - length);
-	/* the error names the first byte that is missing, not the set that is incomplete because of it */
+	/* the error names the first missing byte, not the set that lacks it */
 	if (length > left)
 		return sf_collect_malformed(message, there,
 			"the message is cut off: %zu of %zu bytes are there", left, length);
@@ -375,13 +378,13 @@ void sf_collector_stream_end(struct sf_collector *collector, const char *exporte
 	sf_collect_forget(collector, exporter);
 }
 
-/* Messages that follow each other in files, and that one reader hands over. */
+/* Messages in a run: they follow each other, and one collector hands over their records. */
 #define READER_RUN 4
 
 /*
- * True: the next message is that of another collector, which reads the same files. Whoever is the
- * first one at a run takes it, so that all are done at the same time. All see the same messages, and
- * who is at a run knows that those before it are taken.
+ * True: another collector, which reads the same files, hands over the records of the next message.
+ * The first collector at a run takes the run, so that all collectors are done at the same time.
+ * Each collector sees all messages, so the runs before the present one are taken.
  */
 static bool is_of_others(struct sf_collector *collector)
 {

@@ -22,9 +22,14 @@
 #include "collect/internal.h"
 
 /*
- * Where a value goes: HALF, a member of a half of the flow; FLOW, a member of the flow; FACT, a
- * fact of facts.def; EACH, a member of the collected record with one value per direction; RECORD, a
- * member of it of the whole flow; NOWHERE, if settle.c uses the value.
+ * Where a value goes:
+ *
+ *	HALF	a member of a half of the flow
+ *	FLOW	a member of the flow
+ *	FACT	a fact of facts.def
+ *	EACH	a member of the collected record that has a value for each direction
+ *	RECORD	a member of the collected record that has one value
+ *	NOWHERE	no member: settle.c uses the value
  */
 #define HALF(member)         IN_HALF, offsetof(struct sf_flow_half, member), SIZE(sf_flow_half, member)
 #define FLOW(member)         IN_FLOW, offsetof(struct sf_flow, member), SIZE(sf_flow, member)

@@ -4,10 +4,10 @@
  *
  *	span:  [ consumed | start … length ]        base: offset of its first byte in the file
  *
- * A span has two of the longest messages from start on: a message, and another one that may follow
- * after damage. One reader has a buffer of its own, in which what is left moves to the beginning; for
- * several readers of one file reading.c has the spans. What comes out does not depend on where a span
- * ends.
+ * From `start` on, a span has room for two of the longest messages: a message, and another one that
+ * may follow after damage. A single reader has a buffer of its own, in which the bytes that are
+ * left move to the beginning; several readers of one file get their spans from reading.c. The
+ * records do not depend on where a span ends.
  *
  * After damage the next message is searched for byte by byte: version 10, a length, and at that
  * distance another version 10 or the end of the file (RFC 5655 §10.3). By that rule a whole
@@ -84,7 +84,7 @@ static const struct sf_span *read_on(struct reader *r)
 	return &r->own;
 }
 
-/* Goes on to spans until there are SF_FILE_WINDOW bytes from start on, or the file ends. 0 or -errno. */
+/* Takes further spans until SF_FILE_WINDOW bytes are left, or the file ends. 0 or -errno. */
 static int fill(struct reader *r)
 {
 	while (left(r) < SF_FILE_WINDOW && !r->eof) {

@@ -135,8 +135,8 @@ static void tell_no_captures(struct gather *gather)
 	if (gather->capture_count == 0 && !gather->options->flows_only &&
 		!is_default(&gather->options->metering))
 		problem(gather,
-			"options of metering (--tunnel, --fragments, --idle-timeout, --enrich ...) change "
-			"nothing: they are for capture files, and there is none");
+			"options of metering (--tunnel, --fragments, --idle-timeout, --enrich ...) "
+			"change nothing: they are for capture files, and there is none");
 }
 
 /*
@@ -155,9 +155,9 @@ static void tell_twice(struct gather *gather)
 	for (unsigned kind = 0; kind < SF_TUNNEL_COUNT; kind++)
 		both |= metering->tunnels.mode[kind] == SF_TUNNEL_BOTH;
 	if (both && gather->capture_count && gather->options->sums)
-		problem(gather,
-			"--tunnel both: packets in tunnels count twice in sums; --where 'has outerFlowId' takes "
-			"only the packets inside, --where 'not has outerFlowId' those around and in no tunnel");
+		problem(gather, "--tunnel both: packets in tunnels count twice in sums; "
+				"--where 'has outerFlowId' takes only the packets inside, "
+				"--where 'not has outerFlowId' those around and in no tunnel");
 }
 
 static void tell_left_out(struct gather *gather)
@@ -183,8 +183,8 @@ static void tell_partial(struct gather *gather)
 	if (count == 0 || gather->options->flows_only)
 		return;
 	snprintf(text, sizeof(text),
-		"left out: %u file%s that %s not complete: another run writes %s, or was killed; to read "
-		"%s name %s (%.300s)",
+		"left out: %u file%s that %s not complete: another run writes %s, or was killed; "
+		"to read %s name %s (%.300s)",
 		count, count == 1 ? "" : "s", count == 1 ? "is" : "are", it, it, it,
 		gather->partial.first);
 	problem(gather, text);
@@ -203,7 +203,10 @@ static void tell_nothing(struct gather *gather, const char *const *names, unsign
 	gather->whole = false;
 }
 
-/* Tells what is wrong with the files, as one reader alone would. Ended by a signal: what is known. */
+/*
+ * Tells what is wrong with the files, as one reader alone would; after a signal, what is known by
+ * then.
+ */
 static void tell_noted(struct gather *gather)
 {
 	struct sf_reading *reading = gather->options->reading;

@@ -6,7 +6,7 @@
 #include "base/file_list.h"
 
 enum sf_found {
-	SF_FOUND_FLOWS, /* or what a user has named and is nothing else: its reader tells what is wrong */
+	SF_FOUND_FLOWS, /* or a file of no known kind that the user has named: reading it fails */
 	SF_FOUND_CAPTURE,
 	SF_FOUND_FOREIGN, /* a file in a directory with neither flows nor packets */
 	SF_FOUND_PARTIAL, /* a file in a directory that a run has not completed */

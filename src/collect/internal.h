@@ -259,8 +259,8 @@ int sf_collect_file_message(struct sf_collector *collector, const char *exporter
 struct sf_reading;
 
 /*
- * Reads the file of flows that the reader of the reading has entered (reading.h), as sf_collector_file()
- * does for one collector; its error is noted there. `path`: of that file.
+ * Reads the file of flows that reader number `reader` has entered (reading.h), as
+ * sf_collector_file() does for one collector. `path`: of that file. An error is noted in `reading`.
  */
 void sf_collect_shared(struct sf_collector *collector, struct sf_reading *reading, unsigned reader,
 	const char *path);

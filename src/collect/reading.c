@@ -6,19 +6,19 @@
  *	[chunk] ─► [chunk] ─► [chunk, the last] ─► [chunk, empty] ─────► [chunk] ─► not read yet
  *	   ▲ reader 0             ▲ reader 1                                ▲ newest
  *
- * Chunks are a list in the order of reading. A reader stands at one of them, and goes on to the next
- * when it has looked at every message. Whoever needs a chunk that is not there reads it. Whoever is
- * the first one at a chunk reads the one behind it before anything else, while other readers work:
- * otherwise all would be done with a chunk at about the same time, and would wait for one of them
- * to decompress the next. A chunk that all readers are past is used again; when there is none, the
- * first readers wait for the last ones.
+ * Chunks are a list in the order of reading. A reader stands at one chunk, and goes on to the next
+ * chunk when it has looked at every message. A reader that needs a chunk which is not there reads
+ * it. The first reader at a chunk reads the chunk behind it before anything else, while the other
+ * readers work: otherwise all readers would be done with a chunk at about the same time, and wait
+ * for one of them to decompress the next chunk. A chunk that all readers are past is used again;
+ * when no chunk is free, the first readers wait for the last ones.
  *
- * A chunk begins with the end of the chunk before it, as much as a reader may have left there: so
- * messages are decoded where they are.
+ * A chunk begins with a copy of the end of the chunk before it, as many bytes as a reader may have
+ * left there. So a message is whole in one chunk, and is decoded there.
  *
- * The lock covers the list, what is free, and who is where; a reader takes it once per chunk.
- * Without the lock: the thread that has set `busy` owns `source` and the chunk that it fills; a
- * chunk in the list does not change until all readers are past it.
+ * The lock covers the list, the free chunks, and the places of the readers; a reader takes the lock
+ * once per chunk. Without the lock, the thread that has set `busy` owns `source` and the chunk that
+ * it fills; a chunk in the list does not change until all readers are past it.
  */
 #include "collect/reading.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a reader in sf_gather() gets of files that several collectors read together; gather.h has what
- * the user of those collectors needs. A reader is a thread; each calls with its own number only.
+ * Files that several collectors read together, as a reader in sf_gather() sees them; gather.h has
+ * the functions for the user of those collectors. A reader is a thread, and calls with its own
+ * number only.
  *
  *	for (entry = 0; entry < sf_reading_inputs(reading)->list.count; entry++)
  *		if (sf_reading_enter(reading, reader, entry) == SF_FOUND_FLOWS &&
@@ -28,27 +29,27 @@
 const struct sf_inputs *sf_reading_inputs(const struct sf_reading *reading);
 
 /*
- * Goes on to an entry of the list: readers take them in their order, and leave out none. What the
- * entry is, the same for all readers.
+ * Goes on to an entry of the list. A reader takes the entries in their order, and leaves out none.
+ * Returns what the entry is, which is the same for all readers.
  */
 enum sf_found sf_reading_enter(struct sf_reading *reading, unsigned reader, unsigned entry);
 
 /*
- * The first bytes of the entry, a file of flows: lent until the reader goes on. Or the reason why it
- * could not be opened, the same for all readers.
+ * *span: the first bytes of the entry, a file of flows; lent until the reader goes on. 0, or the
+ * reason why the file could not be opened, which is the same for all readers.
  */
 int sf_reading_open(const struct sf_reading *reading, unsigned reader, const struct sf_span **span,
 	struct sf_error *error);
 
 /*
- * Goes on behind a span that is not the last one of its file. The next one begins with the last
- * SF_FILE_WINDOW - 1 bytes of the one before.
+ * Goes on behind a span that is not the last one of its file. The next span begins with the last
+ * SF_FILE_WINDOW - 1 bytes of that span.
  */
 const struct sf_span *sf_reading_next(struct sf_reading *reading, unsigned reader);
 
 /*
- * Notes what is wrong with the entry, where the reader was at the byte `place`. Of what several
- * readers note for one entry, the first place is kept: that is what one reader alone would tell.
+ * Notes what is wrong with the entry at the byte `place`. If several readers note something for one
+ * entry, the note with the first place is kept: one reader alone would tell that one.
  */
 void sf_reading_note(struct sf_reading *reading, unsigned reader, uint64_t place, const char *text);
 

@@ -94,9 +94,9 @@ static uint8_t *store_LIST(uint8_t *p, struct sf_basic_list list, unsigned lengt
 #define store9_BYTES store_BYTES
 
 /* clang-format off */
-#define FIELD(name, pen, id, v9, length, v9_length, has, form, value, ...)                           \
-	static sf_always_inline uint8_t *store_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,    \
-		const struct sf_encode_context *context)                                           \
+#define FIELD(name, pen, id, v9, length, v9_length, has, form, value, ...)                         \
+	static sf_always_inline uint8_t *store_##name(uint8_t *p, const struct sf_flow *flow,      \
+		unsigned d, const struct sf_encode_context *context)                               \
 	{                                                                                          \
 		const struct sf_flow_half *half = &flow->half[d];                                  \
 		const struct sf_extra *extra = sf_extra_of(flow, context);                         \
@@ -104,14 +104,14 @@ static uint8_t *store_LIST(uint8_t *p, struct sf_basic_list list, unsigned lengt
 		(void)half, (void)extra;                                                           \
 		return store_##form(p, value, length);                                             \
 	}                                                                                          \
-	static sf_always_inline uint8_t *store9_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,   \
-		const struct sf_encode_context *context)                                           \
+	static sf_always_inline uint8_t *store9_##name(uint8_t *p, const struct sf_flow *flow,     \
+		unsigned d, const struct sf_encode_context *context)                               \
 	{                                                                                          \
 		const struct sf_flow_half *half = &flow->half[d];                                  \
 		const struct sf_extra *extra = sf_extra_of(flow, context);                         \
                                                                                                    \
 		(void)half, (void)extra;                                                           \
-		return store9_##form(p, value, v9_length);                                          \
+		return store9_##form(p, value, v9_length);                                         \
 	}
 #include "encode/fields.def"
 
@@ -215,7 +215,7 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 		/* the variant says it for all flows: sf_record_when() */                          \
 		const struct sf_encode_context known = {                                           \
 			given->boot_ms,                                                            \
-			NULL, /* no encoder is built in for templates with fields of an enricher */ \
+			NULL, /* no built-in encoder has fields of an enricher */                  \
 			variant & ICMP ? SF_ICMP_TYPE_YES : SF_ICMP_TYPE_NO,                       \
 			variant & IPV4 ? 4 : 6,                                                    \
 		};                                                                                 \

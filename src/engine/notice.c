@@ -84,8 +84,8 @@ void sf_notice_steps(struct sf_engine *engine)
 		input->told_step = true;
 		first = sf_timeline_first(&input->timeline);
 		sf_engine_notice(engine, SF_NOTICE_WARNING,
-			"%s: the time of the packets goes back by %.0f s, and stays there: the flows "
-			"of before end, and metering goes on (counted as clockSetBack)",
+			"%s: the time of the packets goes back by %.0f s, and stays there: the "
+			"flows of before end, and metering goes on (counted as clockSetBack)",
 			input->source->text,
 			(double)(first->last_ns - (first->begin_ns - first->offset)) / 1e9);
 	}

@@ -4,26 +4,28 @@
  * the host was set back, or an earlier capture follows a later one.
  *
  *	packet time         10:00 … 11:00 │ 09:00 … 09:30
- *	time of the source  10:00 … 11:00 │ 12:00 … 12:30     behind the step packets get an offset, 3 h
- *	records             10:00 … 11:00 │ 09:00 … 09:30     which their records lose again
+ *	time of the source  10:00 … 11:00 │ 12:00 … 12:30   packets behind the step: offset 3 h
+ *	records             10:00 … 11:00 │ 09:00 … 09:30   less the offset of their packets
  *
- * Between two steps lies a period. All that is between the receiving of packets and the leaving of
- * records - clock, order, hand-over, table, folding - has the time of the source, and sees a quiet
- * hour or two where the packets' time goes back. Meanwhile every timeout passes, so no record spans
- * a step.
+ * Between two steps lies a period. Everything between the receiving of packets and the leaving of
+ * records - clock, order, hand-over, table, folding - has the time of the source. Where the time of
+ * the packets goes back, the time of the source goes ahead by more than every timeout, so no record
+ * spans a step.
  *
- * A late packet, or one with a wild time stamp, is no step. A packet must lie behind the clock by
- * more than `limit` of the clock, the shorter timeout; and there must be evidence:
+ * A late packet is no step, and neither is a packet with a wild time. At a step a packet lies
+ * behind the clock of the source by more than the clock's `limit`, the shorter timeout; and there
+ * is evidence:
  *
  *	files       the packet has the flag SF_PACKET_SET_BACK: the driver has seen what follows
- *	interfaces  the host's clock: the packet is of the present, and the clock is ahead of it, both by
- *	            the measure of `limit`
+ *	interfaces  by the host's clock the packet is of the present, and the clock of the source
+ *	            is ahead of the present, both by the measure of `limit`
  *
- * End reasons: a flow that the step ends, and no timeout, has the reason 4, forced end: "an external
- * event" ended it (RFC 5102 §5.11.3). Nobody has seen that it was idle.
+ * A flow that the step ends, and no timeout, has the end reason 4, forced end: an "external event"
+ * ended it (RFC 5102 §5.11.3). Nobody has seen that it was idle.
  *
- * Shared word: `latest` is written by any worker that receives from the source (release) and read by
- * all of its workers (acquire): a period is complete before it is there, and never changes.
+ * Shared word: `latest` is written by any worker that receives from the source (release) and read
+ * by all workers of the source (acquire). A period is complete before `latest` points at it, and
+ * never changes.
  */
 #ifndef SPANFLOW_ENGINE_TIMELINE_H
 #define SPANFLOW_ENGINE_TIMELINE_H
@@ -45,8 +47,8 @@ struct sf_period {
 	const struct sf_period *before;
 	unsigned number;  /* 1 for the first step */
 	int64_t last_ns;  /* clock at the step */
-	int64_t from_ns;  /* what is earlier, by the time of the source, is of a period before */
-	int64_t begin_ns; /* its first packet, by the time of the source */
+	int64_t from_ns;  /* time of the source: earlier times belong to a period before */
+	int64_t begin_ns; /* time of the source of the first packet */
 	int64_t offset;   /* time of the source less packet time */
 };
 
@@ -71,18 +73,21 @@ const struct sf_period *sf_timeline_first(const struct sf_timeline *timeline);
 unsigned sf_timeline_steps(const struct sf_timeline *timeline);
 
 /*
- * Enters a step back behind `period`: the next packet has the time `packet_ns`, and the clock of the
- * source is `clock`. Returns the period that begins, or that another worker has entered meanwhile;
- * `period` itself if there is no memory, or no room in time.
+ * Enters a step back behind `period`: the next packet has the time `packet_ns`, and `clock` is the
+ * clock of the source. Returns the latest period: the one that begins here, or one that another
+ * worker has entered meanwhile. No period begins here if there is no memory, there were
+ * SF_STEPS_MAX steps, or a time would become too large.
  */
 const struct sf_period *sf_timeline_step(struct sf_timeline *timeline,
 	const struct sf_period *period, const struct sf_clock *clock, int64_t packet_ns);
 
 /*
- * The time of the source for a packet time, in this period or, for a packet far behind its begin, in
- * one before it; and back, for a time in one of the source's periods up to this one.
+ * The time of the source for the time of a packet that arrives in this period. A packet far before
+ * the begin of the period belongs to a period before it.
  */
 int64_t sf_period_time(const struct sf_period *period, int64_t packet_ns);
+
+/* The packet time for a time of the source in this period, or in one before it. */
 int64_t sf_period_packet_time(const struct sf_period *period, int64_t time_ns);
 
 /* Gives records the time of their packets, on their way from a meter to its sink. */

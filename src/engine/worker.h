@@ -26,9 +26,9 @@
  *
  *	control  written by the main thread only (release), read by workers (acquire): bit 0 orders
  *	         them to stop; the rest is the number of the last request for counters.
- *	answered written by the worker only (release), read by the main thread (acquire): the number of
- *	         the request that `snapshot` answers. The main thread requests again only after it has
- *	         read the snapshots, so that a snapshot never changes while it is read.
+ *	answered written by the worker only (release), read by the main thread (acquire): number of
+ *	         the request that `snapshot` answers. The main thread requests again only after
+ *	         it has read the snapshots, so that a snapshot never changes while it is read.
  *	done     written by the worker (release) when it has put its last record; by the main thread
  *	         if the thread could not be started. Read (acquire) by the main thread before it
  *	         looks into the ring a last time, and by workers that wait for leftover flows of

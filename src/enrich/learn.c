@@ -54,7 +54,7 @@ uint32_t sf_learn_find(const struct sf_learn *learn, const uint8_t *mac, int64_t
 	const struct sf_learned *bucket = learn->entries[bucket_of(learn, number)];
 
 	for (unsigned i = 0; i < SF_LEARN_WAYS; i++)
-		if (bucket[i].mac == number)
-			return now_ns - bucket[i].seen_ns <= SF_LEARN_AGE_NS ? bucket[i].interface : 0;
+		if (bucket[i].mac == number && now_ns - bucket[i].seen_ns <= SF_LEARN_AGE_NS)
+			return bucket[i].interface;
 	return 0;
 }

@@ -51,8 +51,9 @@ int sf_query_start(
 	struct sf_query_workers **workers, const struct sf_query *query, struct sf_error *error);
 
 /*
- * What sf_gather() of the caller reads, which is reader 0: the other threads wait for it. Lent until
- * sf_query_join(). NULL, of NULL.
+ * The files that all threads read together, for sf_gather_options.reading. The caller has to read
+ * them too, as reader 0, because the other threads wait for it. Lent until sf_query_join(). NULL
+ * for NULL.
  */
 struct sf_reading *sf_query_reading(const struct sf_query_workers *workers);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared: `stop`, which the main thread sets, and the bytes of the files (collect/gather.h).
- * Everything else of a worker belongs to its thread from start to join; conditions are compiled once
- * and only read. When all files are read the threads are joined, and started once more to add up
- * their groups in parts: then the groups of all are only read.
+ * Threads share `stop`, which the main thread sets, the compiled conditions, which do not change,
+ * and the bytes of the files (collect/gather.h). Everything else of a worker belongs to its thread
+ * from start to join. When all files are read the threads are joined, and started once more to add
+ * up the groups in parts: each thread adds up one part, and only reads the groups of all others.
  */
 #include "query/query.h"
 

@@ -6,8 +6,8 @@
  * Invariants between calls:
  *	- an entry is alive (version != 0) exactly when one of the indexes has its id under its key;
  *	  hot[cap] is never in an index;
- *	- an id that has been in use and is dead is in free_low (id < low) or free_high (id >= high),
- *	  linked through `address`;
+ *	- an id that has been in use and is dead is in free_low (id < low) or in free_high
+ *	  (id >= high), linked through `address`;
  *	- an entry that is alive has SF_STATE_REF, and the wheel visits its reference no later than
  *	  its deadline. A reference outlives its flow: the next flow with the same id inherits it.
  *	  That flow began later, so the visit is not too late for it.

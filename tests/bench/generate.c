@@ -124,7 +124,7 @@ static struct tuple flow_tuple(const struct spec *spec, uint32_t flow)
 	switch (spec->keys) {
 	case KEYS_RANDOM:
 		break;
-	case KEYS_XOR: /* what XOR, CRC-free folding and symmetric Toeplitz keys cannot tell apart */
+	case KEYS_XOR: /* keys that XOR, folding and symmetric Toeplitz cannot tell apart */
 		tuple.dst = 172u << 24 | scrambled;
 		tuple.sport = 4000;
 		tuple.dport = 6000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SANITIZED: this is a build with AddressSanitizer or ThreadSanitizer, in which all takes longer. */
+/* SANITIZED: a build with AddressSanitizer or ThreadSanitizer, in which everything takes longer. */
 #ifndef SPANFLOW_TESTS_SANITIZED_H
 #define SPANFLOW_TESTS_SANITIZED_H
 

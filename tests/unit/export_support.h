@@ -135,7 +135,7 @@ struct template
 	uint32_t domain;
 	uint16_t id;
 	uint16_t count, scopes, length;
-	bool variable; /* some field has a variable length: it takes VARIABLE_ROOM bytes of a record */
+	bool variable; /* some field has a variable length, and VARIABLE_ROOM bytes of a record */
 	struct {
 		uint32_t pen;
 		uint16_t id, length, offset;

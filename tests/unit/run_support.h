@@ -33,9 +33,9 @@ struct source {
 	uint64_t packets, repeat;
 	bool endless;
 	bool file; /* no live source: the queue that asks gets the next packets, those of queue 0 */
-	bool waits;  /* recv does not wait, there is a call for that */
-	bool shared; /* the queues' flows are the same ones, seen in both directions */
-	bool refused; /* of these, each is a TCP connection: SYN in queue 0, RST of 1 µs later in 1 */
+	bool waits;   /* recv does not wait, there is a call for that */
+	bool shared;  /* the queues' flows are the same ones, seen in both directions */
+	bool refused; /* each flow is SYN in queue 0 and, 1 µs later, RST in queue 1 */
 	int raise_at; /* this signal comes at half of the first queue */
 	struct queue {
 		alignas(SF_CACHE_LINE) uint8_t frames[SF_RELAY_TURN][FRAME];

@@ -95,7 +95,7 @@ START_TEST(test_file_resync)
 }
 END_TEST
 
-/* Places in the damage that look like the header of a message are none unless another one follows. */
+/* A place in the damage that looks like a message header is one only if another one follows. */
 START_TEST(test_file_long_damage)
 {
 	enum { PLACES = 100000, DIGITS = 8 };

@@ -152,8 +152,8 @@ static void simulate(uint64_t seed)
 }
 
 /*
- * With sanitizers a seed takes several times as long: there, as many as fit into some seconds. Check
- * waits for a minute, or for more.
+ * With sanitizers a seed takes several times as long: then as many seeds as fit into some seconds.
+ * Check waits for a minute or longer.
  */
 static time_t most_seconds(void)
 {

@@ -327,7 +327,7 @@ START_TEST(too_late_is_said)
 }
 END_TEST
 
-/* Captures from `begins` on, one behind the other, each with some disorder of its own if `mixed`. */
+/* Captures from `begins` on, one behind the other; if `mixed`, each with some disorder. */
 static void captures(
 	const int64_t *begins, const unsigned *lengths, unsigned captures_of, bool mixed)
 {

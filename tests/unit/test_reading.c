@@ -193,7 +193,7 @@ static void add_stats(struct sf_collector_stats *sum, const struct sf_collector_
 		((uint64_t *)sum)[i] += ((const uint64_t *)stats)[i];
 }
 
-/* Several collectors have the same in sum; the first one tells each problem that one alone tells. */
+/* Several collectors have the same records in sum, and tell the problems that one alone tells. */
 static void compare(const char *const *names, unsigned name_count)
 {
 	const struct outcome alone = read_alone(names, name_count);
