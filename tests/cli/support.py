@@ -16,6 +16,8 @@ from pathlib import Path
 SPANFLOW = os.environ.get("SPANFLOW", "build/src/cli/spanflow")
 START = 1_700_000_000  # s since 1970 of the first packet of most captures
 TIMEOUT = 60  # s: nothing may hang
+if "WITHOUT_LEAKS" in os.environ:  # of all programs that are started here
+    os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 
 
 def udp(source, port, payload=b"x", vlan=None, version=4):
