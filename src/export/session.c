@@ -369,6 +369,13 @@ struct sf_stream *sf_session_begin(struct sf_session *session, const struct sf_f
 	return stream;
 }
 
+static bool session_holds(const struct sf_destination *destination)
+{
+	const struct sf_transport *transport = ((const struct sf_session *)destination)->transport;
+
+	return transport && transport->ops->holds && transport->ops->holds(transport);
+}
+
 static void session_tick(struct sf_destination *destination)
 {
 	struct sf_session *session = (struct sf_session *)destination;
@@ -381,6 +388,9 @@ static void session_tick(struct sf_destination *destination)
 		shared->wall_ns >= session->flushed_ns)
 		return;
 	session->flushed_ns = shared->wall_ns;
+	/* the peer may answer, or go away, while no records come; with a queue the pump looks */
+	if (!shared->options.queued && session_holds(destination))
+		sf_session_ready(destination, sf_clock_read(CLOCK_MONOTONIC));
 	sf_session_turn(session);
 	if (!shared->options.packet_clock && !session->streams)
 		sf_stream_new(session, shared->options.domain);
@@ -460,13 +470,6 @@ static int session_reload(struct sf_destination *destination, struct sf_error *e
 	struct sf_transport *transport = ((struct sf_session *)destination)->transport;
 
 	return transport->ops->reload ? transport->ops->reload(transport, error) : 0;
-}
-
-static bool session_holds(const struct sf_destination *destination)
-{
-	const struct sf_transport *transport = ((const struct sf_session *)destination)->transport;
-
-	return transport && transport->ops->holds && transport->ops->holds(transport);
 }
 
 static const struct sf_transport *session_transport(const struct sf_destination *destination)

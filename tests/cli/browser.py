@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-TIMEOUT = 60  # s: nothing may hang
+from support import TIMEOUT
 
 
 def program():

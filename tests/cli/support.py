@@ -9,13 +9,16 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
+from ports import free_port  # noqa: F401
+from waiting import (TIMEOUT, catches, child_of, deliver, settle, signal_in, stop_for_a_while, unread,  # noqa: F401
+                     wait_for_handlers, wait_until, whole_lines)
+
 SPANFLOW = os.environ.get("SPANFLOW", "build/src/cli/spanflow")
+SO_RCVBUFFORCE = 33
 START = 1_700_000_000  # s since 1970 of the first packet of most captures
-TIMEOUT = 60  # s: nothing may hang
 if "WITHOUT_LEAKS" in os.environ:  # of all programs that are started here
     os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 
@@ -67,10 +70,12 @@ def conversations(count, packets=2, step=0.001):
             for r in range(packets) for i in range(count)]
 
 
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def enlarge_buffer(receiver):
+    """For all that may come while this test does not run; root may have more than net.core.rmem_max."""
+    try:
+        receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+    except PermissionError:
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
 
 
 def addresses(name):
@@ -104,49 +109,6 @@ class Done:
     @property
     def records(self):
         return [json.loads(line) for line in self.stdout.splitlines()]
-
-
-def whole_lines(text):
-    """The lines that end: what is read while it is written may end in the middle of one."""
-    return text[:text.rfind("\n") + 1]
-
-
-def wait_until(condition, what):
-    end = time.monotonic() + TIMEOUT
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"waited in vain: {what}")
-        time.sleep(0.02)
-
-
-def process_status(process, field):
-    """The first word of a line of /proc/PID/status; None: there is no process, or no such line."""
-    try:
-        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((line.split()[1] for line in lines if line.startswith(field + ":")), None)
-
-
-def signal_in(process, field, number):
-    """Whether a set of signals in /proc/PID/status has this one."""
-    return int(process_status(process, field) or "0", 16) >> (number - 1) & 1 == 1
-
-
-def catches(process, number):
-    """Whether the process has a handler for the signal by now."""
-    return signal_in(process, "SigCgt", number)
-
-
-def stop_for_a_while(process):
-    """Until SIGCONT; returns when the process has stopped indeed."""
-    process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: process_status(process, "State") in ("T", "Z", None), "the process stops")
-
-
-def wait_for_handlers(process):
-    """Until the program takes signals: a machine may be busy, and sanitized programs start slowly."""
-    wait_until(lambda: catches(process, signal.SIGTERM), "a handler of SIGTERM")
 
 
 class Case(unittest.TestCase):
@@ -191,6 +153,13 @@ class Case(unittest.TestCase):
     def told(self, words, name="stderr"):
         """Waits for words of a program that still runs: they may come later than what they are about."""
         self.said(re.escape(words), name)
+
+    def statistics(self, process, name="stderr"):
+        """What the program answers to SIGUSR1, with --stats json."""
+        before = self.printed(name).count('"balanced"')
+        process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: self.printed(name).count('"balanced"') > before, "statistics")
+        return json.loads([line for line in self.printed(name).splitlines() if '"balanced"' in line][-1])
 
     def end(self, process):
         status = process.wait(TIMEOUT)

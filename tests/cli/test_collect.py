@@ -124,7 +124,7 @@ class Collect(Receiving):
         # not by start(): that would empty the output of the collector
         sent = json.loads(subprocess.run(
             [support.SPANFLOW, "meter", "-r", capture, "-e", f"tcp://127.0.0.1:{port}", "--stats",
-             "json"], stderr=subprocess.PIPE, check=True, timeout=60).stderr.splitlines()[-1])
+             "json"], stderr=subprocess.PIPE, check=True, timeout=support.TIMEOUT).stderr.splitlines()[-1])
         for octets in b"GET / HTTP/1.0\r\n\r\n", WHOLE[:-1]:
             with socket.create_connection(("127.0.0.1", port)) as connection:
                 connection.sendall(octets)
@@ -297,7 +297,7 @@ class Relay(threading.Thread):
         super().__init__()
         self.port, self.lost = port, lost
         self.inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.inside.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        support.enlarge_buffer(self.inside)
         self.inside.bind(("127.0.0.1", 0))
         self.inside.settimeout(0.2)
         self.outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -16,7 +16,7 @@ SCRIPTS = Path(os.environ["COMPLETIONS"])
 def run(*command, directory=None):
     # a home of its own: shells write into it
     with tempfile.TemporaryDirectory() as home:
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60,
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=300,
                               env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home,
                                    "XDG_DATA_HOME": home, "XDG_CACHE_HOME": home})
     assert done.returncode == 0 and not done.stderr, (command, done.stderr)

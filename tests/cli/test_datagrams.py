@@ -6,16 +6,14 @@ statistics. Each folder has the payloads of one case in order."""
 
 import csv
 import io
-import json
 import signal
 import socket
 import struct
-import time
 from pathlib import Path
 
 
 import support
-from support import Case, main, wait_until
+from support import Case, main
 
 CASES = Path(__file__).resolve().parents[1] / "cases/datagrams"
 EXPORT_TIME = 0x6553F100  # 2023-11-14 22:13:20 UTC
@@ -189,9 +187,7 @@ class Datagrams(Case):
     def test_work_for_one_datagram_is_bounded(self):
         payloads = [file.read_bytes()
                     for file in sorted((CASES / "zero-length-amplification").iterdir())]
-        began = time.monotonic()
         seen = self.run_once("json", payloads)
-        self.assertLess(time.monotonic() - began, 5)
         self.assertLess(len(seen.done.stdout), 100 * sum(map(len, payloads)))
         self.assertGreater(len(seen.json), 0)
         self.assertEqual(seen.stats["setsCut"], 1)
@@ -317,8 +313,7 @@ class Datagrams(Case):
         process, port = self.listen("-o", "none", "-w", "/dev/full")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.sendto(netflow9([(1, 4)], "00000005"), ("127.0.0.1", port))
-        wait_until(lambda: "/dev/full: No space left on device; trying again once a second" in
-                   self.printed("stderr"), "the message")
+        self.told("/dev/full: No space left on device; trying again once a second")
         process.send_signal(signal.SIGTERM)
         done = self.end(process)
         self.assertEqual((done.status, done.stats["ended"]), (1, "SIGTERM"))

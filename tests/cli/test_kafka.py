@@ -93,7 +93,7 @@ class Kafka(Case):
     def meter(self, options="", *more, capture=None, status=0, patience="300ms"):
         done = subprocess.run(
             [support.SPANFLOW, "meter", "-r", capture or self.capture, "--stats", "json", "--stop-timeout",
-             patience, "-e", self.url(options), *more], capture_output=True, text=True, timeout=60)
+             patience, "-e", self.url(options), *more], capture_output=True, text=True, timeout=support.TIMEOUT)
         self.assertEqual(done.returncode, status, done.stderr)
         self.words = done.stderr
         stats = json.loads(done.stderr.splitlines()[-1])
@@ -220,7 +220,7 @@ class Kafka(Case):
         # librdkafka says so at once as a rule, but may wait for its first connection
         select.select([run.stderr], [], [], 5)
         self.broker.say("up")
-        words = run.communicate(timeout=60)[1]
+        words = run.communicate(timeout=support.TIMEOUT)[1]
         self.assertEqual(run.returncode, 0, words)
         self.assertEqual("takes no records" in words, "takes records again" in words, words)
         self.assertEqual(json.loads(words.splitlines()[-1])["collectors"][0]["records"], 300)
@@ -258,7 +258,7 @@ class Kafka(Case):
             run.stdin.write(data[len(data) // 2:])
             run.stdin.flush()
             self.broker.say("up")
-            words = run.communicate(timeout=60)[1].decode()
+            words = run.communicate(timeout=support.TIMEOUT)[1].decode()
             self.assertEqual(run.returncode, 0, words)
             stats = json.loads(words.splitlines()[-1])
             self.assertTrue(stats["balanced"])
@@ -283,7 +283,7 @@ class Kafka(Case):
         run.stdin.flush()
         if goes == "end":
             self.broker.say("down")
-        self.words = run.communicate(timeout=60)[1].decode()
+        self.words = run.communicate(timeout=support.TIMEOUT)[1].decode()
         stats = json.loads(self.words.splitlines()[-1])
         self.assertTrue(stats["balanced"], self.words)
         places = stats["collectors"]
@@ -411,7 +411,7 @@ class Secure(Certificates):
         done = subprocess.run(
             [support.SPANFLOW, "meter", "-r", self.capture, "--stats", "json", "--stop-timeout", patience, "-e",
              f"kafka://{front.address}/flows,rdkafka.reconnect.backoff.max.ms=100,rdkafka-file={file}"],
-            capture_output=True, text=True, timeout=60)
+            capture_output=True, text=True, timeout=support.TIMEOUT)
         stats = json.loads(done.stderr.splitlines()[-1])
         self.assertTrue(stats["balanced"], done.stderr)
         place = stats["collectors"][0]

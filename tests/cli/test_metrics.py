@@ -239,7 +239,7 @@ class Places(Metrics):
         self.assertTrue(self.ask_unix(path).endswith(b"ok\n"))
         # another run does not take it away
         done = subprocess.run([support.SPANFLOW, "meter", "-r", "-", "--metrics", path],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=support.TIMEOUT)
         self.assertEqual(done.returncode, 1)
         self.assertIn("another process listens", done.stderr)
         self.assertTrue(self.ask_unix(path).endswith(b"ok\n"))

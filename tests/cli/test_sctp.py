@@ -14,10 +14,13 @@ import time
 import unittest
 
 import support
-from support import START, Case, conversations, free_port, generated, pcap, pcap_header, pcap_packet, udp, wait_until
+from live_run import LiveRun
+from support import Case, conversations, free_port, generated, pcap, udp, wait_until
+from waiting import waiting_datagrams
 from test_dtls import Proxy, messages
 
 DATA, INIT, SACK, ABORT = 0, 1, 3, 6
+HANDSHAKE = 1, 2, 10, 11
 
 # the library is there, and nothing of it may be missing then
 BUILT = os.environ.get("HAVE_USRSCTP") == "yes"
@@ -40,6 +43,40 @@ def chunks(packet):
         assert length >= 4 and at + length <= len(packet), (kind, length)
         yield kind, flags, packet[at + 4:at + length]
         at += (length + 3) & ~3
+
+
+class Path:
+    """What a proxy drops: everything while it is broken. Knows what was sent and acknowledged before."""
+
+    def __init__(self):
+        self.broken, self.sent, self.taken = False, None, None
+
+    def __call__(self, number, to_collector, packet):
+        for kind, _, body in () if self.broken else chunks(packet):
+            if kind == DATA and to_collector:
+                tsn, = struct.unpack_from("!I", body)
+                if self.sent is None or (tsn - self.sent) & 0xFFFFFFFF < 1 << 31:
+                    self.sent = tsn
+            elif kind == SACK and not to_collector:
+                self.taken, = struct.unpack_from("!I", body)
+        return self.broken
+
+    def acknowledged(self):
+        return self.sent is not None and self.sent == self.taken
+
+
+class Lossy:
+    """What a proxy drops: one in ten, and of a handshake one each way: it is sent again after seconds only."""
+
+    def __init__(self, seed):
+        self.chance, self.lost = random.Random(seed), set()
+
+    def __call__(self, number, to_collector, packet):
+        if self.chance.randrange(10) > 0 or (packet[12] in HANDSHAKE and to_collector in self.lost):
+            return False
+        if packet[12] in HANDSHAKE:
+            self.lost.add(to_collector)
+        return True
 
 
 class Reader:
@@ -73,7 +110,7 @@ class Reader:
 
 
 @unittest.skipUnless(BUILT, "built without libusrsctp")
-class Association(Case):
+class Association(LiveRun):
     """Both programs, and what goes between them."""
 
     def setUp(self):
@@ -91,7 +128,7 @@ class Association(Case):
     def meter(self, port, *more, options="", capture=None):
         done = subprocess.run(
             [support.SPANFLOW, "meter", "-r", capture or self.capture, "--stats", "json", *more, "-e",
-             self.url(port, options)], capture_output=True, text=True, timeout=120, check=False)
+             self.url(port, options)], capture_output=True, text=True, timeout=2 * support.TIMEOUT, check=False)
         self.place = None
         if done.stderr and done.stderr.splitlines()[-1].startswith("{"):
             stats = json.loads(done.stderr.splitlines()[-1])
@@ -115,38 +152,14 @@ class Association(Case):
     def taken(done):
         return done.stats["records"] - done.stats["optionsRecords"]
 
-    # ------------------------------------------------------------ a run on a pipe that goes on
-
-    def live(self, port, options="", *more):
-        process = subprocess.Popen(
-            [support.SPANFLOW, "meter", "-r", "-", "--realtime", "--per-packet", "--stats", "json", *more,
-             "-e", self.url(port, options)], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        process.stdin.write(pcap_header())
-        self.fed = 0
-        return process
-
-    def feed(self, process, count):
-        for _ in range(count):
-            process.stdin.write(pcap_packet(START + self.fed * 0.001, udp(1 + self.fed % 200, 1024 + self.fed // 200)))
-            self.fed += 1
-        process.stdin.flush()
-
-    def finish(self, process, status=0):
-        process.stdin.close()
-        words = process.stderr.read().decode()
-        process.stderr.close()
-        self.assertEqual(process.wait(90), status, words)
-        stats = json.loads(words.splitlines()[-1])
-        self.assertTrue(stats["balanced"])
-        self.words = words
-        return stats["collectors"][0]
-
-    def keys(self, output="stdout"):
-        return [(record["sourceIPv4Address"], record["sourceTransportPort"])
-                for record in map(json.loads, self.printed(output).splitlines())
-                if "sourceIPv4Address" in record]
+    def break_path(self, run, path):
+        """30 records are given up, and then the path is there again."""
+        # what is not acknowledged when the path breaks would count as given up
+        wait_until(path.acknowledged, "all records are acknowledged")
+        path.broken = True
+        self.feed(run, 30)
+        self.told("they were given up (lifetime=)", "live")
+        path.broken = False
 
 
 class Sctp(Association):
@@ -168,7 +181,8 @@ class Sctp(Association):
         for host, port in re.findall(r"sctp://(.*):4739,udp=(\d+)", self.printed("stderr")):
             done = subprocess.run(
                 [support.SPANFLOW, "meter", "-r", self.capture, "--stats", "json", "-e",
-                 f"sctp://{host}:4739,udp={port}"], capture_output=True, text=True, timeout=60, check=False)
+                 f"sctp://{host}:4739,udp={port}"], capture_output=True, text=True, timeout=support.TIMEOUT,
+                check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             sent += json.loads(done.stderr.splitlines()[-1])["collectors"][0]["records"]
         self.assertEqual(self.taken(self.ended(process)), sent)
@@ -241,7 +255,7 @@ class Sctp(Association):
         done = subprocess.run(
             ["tshark", "-r", path, "-d", "udp.port==9899,sctp", "-o", "sctp.checksum:CRC 32c", "-2", "-T", "fields", "-e",
              "sctp.checksum.status", "-e", "sctp.data_sid", "-e", "cflow.sequence", "-e", "cflow.srcaddr", "-e",
-             "_ws.expert.message"], capture_output=True, text=True, timeout=60, check=True)
+             "_ws.expert.message"], capture_output=True, text=True, timeout=support.TIMEOUT, check=True)
         rows = [line.split("\t") for line in done.stdout.splitlines()]
         self.assertEqual(len(rows), len(packets))
         self.assertEqual({row[0] for row in rows}, {"1"})
@@ -252,8 +266,8 @@ class Sctp(Association):
     def test_lost_datagrams(self):
         """Every record arrives once, although datagrams are lost both ways, those of the handshake too."""
         process, port = self.collect()
-        chance = random.Random(1)
-        proxy = Proxy(port, lambda number, to_collector, data: number == 1 or chance.randrange(10) == 0)
+        lossy = Lossy(1)
+        proxy = Proxy(port, lambda number, *packet: number == 1 or lossy(number, *packet))
         self.addCleanup(proxy.close)
         sent = self.sends(proxy.port, options=",mtu=700")
         done = self.ended(process)
@@ -267,15 +281,15 @@ class Sctp(Association):
             out = {name: open(self.directory / name, "wb") for name in ("one", "two")}
             for file in out.values():
                 self.addCleanup(file.close)
-            first, port = self.collect(output=("-o", "json"), stdout=out["one"])
-            run = self.live(port)
+            first, port = self.collect(output=("-o", "json"), port=free_port(), stdout=out["one"])
+            run = self.live(self.url(port))
             self.feed(run, 50)
             wait_until(lambda: len(self.keys("one")) == 50, "the first records")
             first.kill()
             first.wait()
             if gap:
                 self.feed(run, 20)
-                time.sleep(0.5)
+                self.told("; trying again", "live")
             second, _ = self.collect(output=("-o", "json"), port=port, stdout=out["two"])
             for _ in range(10):
                 self.feed(run, 5)
@@ -289,9 +303,9 @@ class Sctp(Association):
     def test_spool(self):
         """What a run could not send is sent by the next one."""
         (self.directory / "spool").mkdir()
-        spool = ("--spool", str(self.directory / "spool"), "--stop-timeout", "1s")
+        spool = ("--spool", str(self.directory / "spool"))
         port = free_port()
-        done = self.meter(port, *spool)
+        done = self.meter(port, *spool, "--stop-timeout", "1s")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual((self.place["records"], self.place["spooled"]["records"]), (0, 300))
         process, _ = self.collect(port=port)
@@ -302,20 +316,14 @@ class Sctp(Association):
     # [RFC7011-10.1-1] [RFC7011-10.2.2-1] [RFC6526-4.3-2]
     def test_records_that_come_too_late_are_given_up(self):
         """The path breaks for a while: what was under way is counted as lost, and missed by its sequence numbers."""
-        broken = []
+        path = Path()
         process, port = self.collect(output=("-o", "json"))
-        proxy = Proxy(port, lambda number, to_collector, data: bool(broken))
+        proxy = Proxy(port, path)
         self.addCleanup(proxy.close)
-        run = self.live(proxy.port, ",lifetime=200ms")
+        run = self.live(self.url(proxy.port, ",lifetime=3s"))
         self.feed(run, 50)
         wait_until(lambda: len(self.keys()) == 50, "the first records")
-        # what is not acknowledged when the path breaks would count as given up
-        time.sleep(0.5)
-        broken.append(True)
-        self.feed(run, 30)
-        time.sleep(2)
-        broken.clear()
-        time.sleep(1)
+        self.break_path(run, path)
         self.feed(run, 20)
         wait_until(lambda: len(self.keys()) >= 70, "the last records")
         place = self.finish(run, status=1)
@@ -357,7 +365,7 @@ class Sctp(Association):
         """Neither from anybody nor in the name of an exporter do they end an association or bring a record."""
         process, port = self.collect(output=("-o", "json"))
         source = free_port()
-        run = self.live(port, f",source=127.0.0.1:{source}")
+        run = self.live(self.url(port, f",source=127.0.0.1:{source}"))
         self.feed(run, 50)
         wait_until(lambda: len(self.keys()) == 50, "the first records")
         for own in source, 0:
@@ -368,7 +376,7 @@ class Sctp(Association):
             for number, datagram in enumerate(self.hostile(own)):
                 attacker.sendto(datagram, ("127.0.0.1", port))
                 if number % 50 == 0:
-                    time.sleep(0.01)
+                    wait_until(lambda: waiting_datagrams(port) == 0, "all are read")
         self.feed(run, 50)
         place = self.finish(run)
         self.sends(port)
@@ -413,7 +421,8 @@ class KernelSctp(Case):
         process = self.start("collect", "-l", "sctp://127.0.0.1:0", "-o", "none", "--stats", "json")
         port = self.said(r"listening on sctp://127\.0\.0\.1:(\d+)").group(1)
         done = subprocess.run([support.SPANFLOW, "meter", "-r", capture, "--stats", "json", "-e",
-                               f"sctp://127.0.0.1:{port}"], capture_output=True, text=True, timeout=60, check=False)
+                               f"sctp://127.0.0.1:{port}"], capture_output=True, text=True, timeout=support.TIMEOUT,
+                              check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         process.send_signal(signal.SIGTERM)
         done = self.end(process)

@@ -2,7 +2,6 @@
 """IPFIX over SCTP with a stream for each template (RFC 6526): what goes over the wire, and what collect counts."""
 
 import json
-import random
 import re
 import shutil
 import struct
@@ -13,7 +12,7 @@ import unittest
 import support
 from support import conversations, pcap, udp, wait_until
 from test_dtls import Proxy
-from test_sctp import Association, Reader, crc32c
+from test_sctp import Association, Lossy, Path, Reader, crc32c
 
 OPTIONS = ",streams=template"
 INIT_ACK = 2
@@ -188,7 +187,7 @@ class Streams(Association):
         done = subprocess.run(
             ["tshark", "-r", path, "-d", "udp.port==9899,sctp", "-o", "sctp.checksum:CRC 32c", "-2", "-T", "fields", "-e",
              "sctp.checksum.status", "-e", "sctp.data_sid", "-e", "cflow.flowset_id", "-e", "cflow.protocol", "-e",
-             "_ws.expert.message"], capture_output=True, text=True, timeout=60, check=True)
+             "_ws.expert.message"], capture_output=True, text=True, timeout=support.TIMEOUT, check=True)
         rows = [line.split("\t") for line in done.stdout.splitlines()]
         self.assertEqual({row[0] for row in rows}, {"1"})
         # tshark expects one count for all streams
@@ -208,8 +207,7 @@ class Streams(Association):
     def test_lost_datagrams(self):
         """Streams do not wait for each other: their messages come in another order, each stream in its own."""
         process, port = self.collect()
-        chance = random.Random(1)
-        proxy = Proxy(port, lambda number, to_collector, data: chance.randrange(10) == 0)
+        proxy = Proxy(port, Lossy(1))
         self.addCleanup(proxy.close)
         sent = self.sends(proxy.port, options=OPTIONS + ",mtu=700")
         self.assertGreater(proxy.dropped, 5)
@@ -218,20 +216,14 @@ class Streams(Association):
     # [RFC7011-10.2.2-1]
     def test_what_is_given_up_is_missed_on_its_stream(self):
         """The path breaks for a while: the stream of the template misses its records, that of options data nothing."""
-        broken = []
+        path = Path()
         process, port = self.collect(output=("-o", "json", "--options"))
-        proxy = Proxy(port, lambda number, to_collector, data: bool(broken))
+        proxy = Proxy(port, path)
         self.addCleanup(proxy.close)
-        run = self.live(proxy.port, OPTIONS + ",lifetime=200ms")
+        run = self.live(self.url(proxy.port, OPTIONS + ",lifetime=3s"))
         self.feed(run, 50)
         wait_until(lambda: len(self.keys()) == 50, "the first records")
-        # what is not acknowledged when the path breaks would count as given up
-        time.sleep(0.5)
-        broken.append(True)
-        self.feed(run, 30)
-        time.sleep(2)
-        broken.clear()
-        time.sleep(1)
+        self.break_path(run, path)
         self.feed(run, 20)
         wait_until(lambda: len(self.keys()) >= 70, "the last records")
         place = self.finish(run, status=1)
@@ -252,14 +244,14 @@ class Streams(Association):
         out = {name: open(self.directory / name, "wb") for name in ("one", "two")}
         for file in out.values():
             self.addCleanup(file.close)
-        first, port = self.collect(output=("-o", "json"), stdout=out["one"])
-        run = self.live(port, OPTIONS)
+        first, port = self.collect(output=("-o", "json"), port=support.free_port(), stdout=out["one"])
+        run = self.live(self.url(port, OPTIONS))
         self.feed(run, 50)
         wait_until(lambda: len(self.keys("one")) == 50, "the first records")
         first.kill()
         first.wait()
         self.feed(run, 20)
-        time.sleep(0.5)
+        self.told("; trying again", "live")
         second, _ = self.collect(output=("-o", "json"), port=port, stdout=out["two"])
         for _ in range(10):
             self.feed(run, 5)
@@ -273,11 +265,11 @@ class Streams(Association):
     def test_spool(self):
         """What a run could not send is sent by the next one, whichever way either of them sends."""
         (self.directory / "spool").mkdir()
-        spool = ("--spool", str(self.directory / "spool"), "--stop-timeout", "1s")
+        spool = ("--spool", str(self.directory / "spool"))
         port = support.free_port()
         sent = 0
         for options in OPTIONS, "", OPTIONS:
-            done = self.meter(port, *spool, options=options)
+            done = self.meter(port, *spool, "--stop-timeout", "1s", options=options)
             self.assertEqual(done.returncode, 0, done.stderr)
             sent = self.place["spooled"]["records"]
         process, _ = self.collect(port=port)

@@ -265,7 +265,7 @@ class Manual(Case):
                 frame[(14 if vlan is None else 18) + 9] = number
                 packets.append((len(packets) / 1000, bytes(frame)))
         self.file("capture.pcap", pcap(packets))
-        done = subprocess.run(f"{Path(SPANFLOW).resolve()} {command} -q -o json", shell=True, timeout=60,
+        done = subprocess.run(f"{Path(SPANFLOW).resolve()} {command} -q -o json", shell=True, timeout=support.TIMEOUT,
                               cwd=self.directory, capture_output=True, text=True)
         printed = [(record["protocolIdentifier"], record.get("vlanId"))
                    for record in map(support.json.loads, done.stdout.splitlines())]

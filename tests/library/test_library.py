@@ -24,7 +24,7 @@ SKIP = 77
 
 
 def run(*command, **more):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, **more)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **more)
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
     return done.stdout
 
@@ -72,7 +72,7 @@ class Library(unittest.TestCase):
     def run_program(self, program, *arguments, status=0):
         env = {**os.environ, "LD_LIBRARY_PATH": str(self.shared.parent), "TZ": "UTC"}
         done = subprocess.run([program, *arguments], cwd=self.directory, env=env,
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, status, done.stderr)
         return done
 
@@ -168,7 +168,7 @@ class Library(unittest.TestCase):
                 sender.sendto(b"x", receiver.getsockname())
                 time.sleep(0.1)
             live.send_signal(signal.SIGINT)
-            lines = live.communicate(timeout=30)[0].splitlines()
+            lines = live.communicate(timeout=300)[0].splitlines()
         self.assertEqual(live.returncode, 0)
         found = [line for line in lines if line.startswith(pair)]
         self.assertTrue(found, lines)

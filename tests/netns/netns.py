@@ -25,7 +25,7 @@ OFFLOADS = "tso gso gro lro txvlan rxvlan tx-udp-segmentation".split()
 _namespaces = []
 
 
-def run(*command, check=True, timeout=60):
+def run(*command, check=True, timeout=support.TIMEOUT):
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True,
                           timeout=timeout)
     if check and done.returncode:
@@ -137,7 +137,7 @@ def mirror(namespace, interface, ports, directions=("ingress", "egress")):
             skip(f"no u32 filter with mirred in this kernel: {done.stderr.strip()}")
 
 
-def replay(namespace, interface, capture, *options, timeout=120):
+def replay(namespace, interface, capture, *options, timeout=2 * support.TIMEOUT):
     """Sends a capture; returns what tcpreplay says it sent."""
     done = namespace("tcpreplay", "-q", "-i", interface, *(options or ("--mbps", "20")), capture,
                      timeout=timeout)
@@ -176,7 +176,7 @@ class Case(support.Case):
             return "metering" in self.output(process)
         support.wait_until(started, "start of the meter")
 
-    def ended(self, process, status=0, timeout=30):
+    def ended(self, process, status=0, timeout=support.TIMEOUT):
         process.wait(timeout)
         done = support.Done(process.returncode, self.output(process, "out"), self.output(process))
         self.assertEqual(done.status, status, done.stderr)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import netns
 from netns import built, require, run  # noqa: F401
-from support import wait_until
+from support import TIMEOUT, wait_until
 
-TIMEOUT = 60  # s: nothing may hang
 CAPTURE_COUNT = os.environ.get("CAPTURE_COUNT", "build/tests/netns/capture_count")
 
 

@@ -83,7 +83,7 @@ class Delivery(Tap):
             time.sleep(1)
             process.send_signal(signal.SIGTERM)
             process.wait(20)
-            shown = netns.run("nfdump", "-R", folder, "-q", "-o", "fmt:%pr", timeout=120).stdout
+            shown = netns.run("nfdump", "-R", folder, "-q", "-o", "fmt:%pr", timeout=2 * support.TIMEOUT).stdout
             return len(shown.splitlines())
         return count
 

@@ -15,6 +15,7 @@ import subprocess
 import unittest
 
 import netns
+import support
 from frames import mixed, write_pcap
 from netns import Case, Namespace, built, mirror, native, replay, source, veth
 from support import wait_until
@@ -163,7 +164,7 @@ class Remote(Case):
                     packed = b"".join(struct.pack("!I", len(header + frame)) + header + frame
                                       for frame in self.frames)
                     subprocess.run([*self.switch.prefix(), "python3", "-c", SENDER, str(port)],
-                                   input=packed, check=True, timeout=60)
+                                   input=packed, check=True, timeout=support.TIMEOUT)
                 self.assertEqual(comparable(self.stop(run).records), self.expected)
 
 

@@ -14,6 +14,7 @@ import time
 import unittest
 
 import netns
+import support
 from frames import mixed, write_pcap
 from netns import Case, Namespace
 from support import wait_until
@@ -73,7 +74,7 @@ class Socket(Case):
         path.write_bytes(packed)
         with open(path, "rb") as stdin:
             subprocess.run([*self.host.prefix(), "python3", "-c", SENDER, host, str(port),
-                                  str(ports)], stdin=stdin, check=True, timeout=60)
+                                  str(ports)], stdin=stdin, check=True, timeout=support.TIMEOUT)
 
     def runs(self, frames, *runs):
         """Runs of (source, kind, host, port, workers) at the same time, each with its own frames."""
