@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A small HTTP server for pages that are made when they are asked for, by libmicrohttpd. It has no
- * thread: everything happens in sf_http_serve(), which never waits.
+ * A small HTTP server for pages that are made when they are asked for, by libmicrohttpd, which is
+ * loaded when the server is opened. It has no thread: everything happens in sf_http_serve(), which
+ * never waits.
  *
  *	sf_http_open(&http, "127.0.0.1:9469", page, context, &error);
  *	loop:
@@ -47,7 +48,8 @@ typedef void sf_http_handler(
  * Listens at `where`: "PORT" (of 127.0.0.1), "HOST:PORT", "[HOST]:PORT", ":PORT" (all addresses),
  * or the path of a Unix socket, which has a slash in it. Port 0: any that is free. A Unix socket
  * that a run left behind is replaced. SF_EUSAGE, SF_ERESOLVE or a system error; `error` says what
- * to do. Fails with SF_EUSAGE in a build without libmicrohttpd.
+ * to do. Fails with SF_EUSAGE in a build without libmicrohttpd, with SF_EUNSUPPORTED if the module
+ * with it does not load. Call it before the process gives up its privileges.
  */
 int sf_http_open(struct sf_http **http, const char *where, sf_http_handler *handler, void *context,
 	struct sf_error *error);

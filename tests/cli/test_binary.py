@@ -10,6 +10,10 @@ import unittest
 from pathlib import Path
 
 PROGRAM = Path(os.environ["SPANFLOW"])
+# what each module links, so that runs without it do not load it
+LIBRARIES = {"dpdk": "librte_eal", "http": "libmicrohttpd", "kafka": "librdkafka", "ndpi": "libndpi",
+             "sctp": "libusrsctp", "tls": "libssl", "xdp": "libbpf"}
+LINKED = {"xdp"}  # the program links it, the module is the library's
 ENDBR64 = bytes.fromhex("f30f1efa")
 
 
@@ -25,6 +29,7 @@ class Binary(unittest.TestCase):
         build = Path(os.environ["BUILD_ROOT"])
         self.files = [PROGRAM, (build / "include/libspanflow.so").resolve(),
                       *build.glob("spanflow-*-*.so")]
+        self.modules = {path.name.split("-")[1]: path for path in self.files[2:]}
 
     def each(self):
         for path in self.files:
@@ -69,6 +74,15 @@ class Binary(unittest.TestCase):
         for path in self.each():
             functions = len(re.findall(r" FUNC .* (?!UND)\d+ ", readelf("--syms", path)))
             self.assertGreater(path.read_bytes().count(ENDBR64), functions // 4)
+
+    def test_modules_alone_link_their_libraries(self):
+        program = readelf("--dynamic", PROGRAM)
+        for name, path in self.modules.items():
+            with self.subTest(module=name):
+                needed = rf"NEEDED.*\[{LIBRARIES[name]}\."
+                self.assertRegex(readelf("--dynamic", path), needed)
+                if name not in LINKED:
+                    self.assertNotRegex(program, needed)
 
     def test_no_path_of_the_build_is_left(self):
         for path in self.each():

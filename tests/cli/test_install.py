@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""An installed program finds the module of its DPDK driver, and says what is wrong if it does not.
-Only what uses DPDK loads it."""
+"""An installed program finds its modules, and says what is wrong if it does not. Only what uses a
+module loads it. Most is shown with the module of the DPDK driver."""
 
 import os
 import subprocess
@@ -112,10 +112,30 @@ class Install(Case):
             self.assertIn(words, done.stderr)
             self.assertNotIn("Usage", done.stderr)
 
-    def test_start_loads_no_dpdk(self):
+    def test_metrics(self):
+        module = next(self.directory.rglob("spanflow-http-*.so"), None)
+        if not module:
+            self.skipTest("built without libmicrohttpd")
+        capture = self.file("a.pcap", pcap(conversations(3)))
+        metered = "meter", "-r", capture, "-o", "json"
+        served = *metered, "--metrics", "0"
+        done = self.run_installed(*served)
+        self.assertEqual((done.returncode, len(done.stdout.splitlines())), (0, 3), done.stderr)
+        self.assertRegex(done.stderr, r"metrics at http://127\.0\.0\.1:\d+/metrics")
+        if (Path(os.environ["MODULE_DIR"]) / module.name).exists():
+            self.skipTest(f"one is installed in {os.environ['MODULE_DIR']}")
+        module.unlink()
+        done = self.run_installed(*served)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        for word in module.name, os.environ["MODULE_DIR"], "ninja install":
+            self.assertIn(word, done.stderr)
+        done = self.run_installed(*metered)
+        self.assertEqual((done.returncode, len(done.stdout.splitlines())), (0, 3), done.stderr)
+
+    def test_start_loads_no_module(self):
         loaded = self.run_installed("--version", LD_TRACE_LOADED_OBJECTS="1").stdout
         self.assertIn("libc.so", loaded)
-        self.assertNotIn("librte_", loaded)
+        self.assertNotRegex(loaded, "librte_|libmicrohttpd|libgnutls|libssl")
 
 
 if __name__ == "__main__":
