@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* spanflow show: flows of files, and sums. Looks for signals after each record and file. */
+#include "base/count.h"
 #include "cli/captures.h"
 #include "cli/collected.h"
 #include "cli/command.h"
@@ -36,12 +37,8 @@ static bool between(void *context)
 static void add_others(struct sf_outputs *out, const struct sf_query_sum *sum)
 {
 	out->others = sum->stats;
-	out->selected.records += sum->flows;
-	out->selected.packets += sum->packets;
-	out->selected.octets += sum->octets;
-	out->unmatched.records += sum->unmatched_flows;
-	out->unmatched.packets += sum->unmatched_packets;
-	out->unmatched.octets += sum->unmatched_octets;
+	sf_count_add(&out->selected, &sum->selected);
+	sf_count_add(&out->unmatched, &sum->unmatched);
 }
 
 /* Every file is read, whatever happened to those before; false: one was damaged or missing. */

@@ -5,6 +5,7 @@
 
 #include <spanflow/engine.h>
 
+#include "base/count.h"
 #include "base/merge.h"
 #include "metrics/counters.h"
 
@@ -55,22 +56,15 @@ void sf_capture_stats_add(struct sf_capture_stats *sum, const struct sf_capture_
 #include "base/counters.def"
 }
 
-static void add(struct sf_destination_count *sum, const struct sf_destination_count *count)
-{
-	sum->records += count->records;
-	sum->packets += count->packets;
-	sum->octets += count->octets;
-}
-
 void sf_destination_counters_get(
 	struct sf_destination_counters *counters, const struct sf_destination_stats *stats)
 {
 	*counters = (struct sf_destination_counters){ .stats = *stats,
 		.up = !stats->gone && !stats->failing };
-#define X(name, text) add(&counters->skipped, &stats->skipped_##name);
+#define X(name, text) sf_count_add(&counters->skipped, &stats->skipped_##name);
 	SF_SKIPPED_REASONS(X)
 #undef X
-#define X(name, text) add(&counters->lost, &stats->lost_##name);
+#define X(name, text) sf_count_add(&counters->lost, &stats->lost_##name);
 	SF_LOST_REASONS(X)
 #undef X
 	sf_destination_waiting(stats, &counters->waiting);

@@ -36,9 +36,8 @@ struct sf_query {
 /* What the other threads have read and taken. */
 struct sf_query_sum {
 	struct sf_collector_stats stats;
-	uint64_t flows, packets, octets;
-	uint64_t unmatched_flows, unmatched_packets, unmatched_octets;
-	struct sf_error error; /* code is not 0: there is no answer */
+	struct sf_destination_count selected, unmatched; /* flow records */
+	struct sf_error error;                           /* code is not 0: there is no answer */
 };
 
 struct sf_query_workers;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/count.h"
 #include "collect/gather.h"
 
 struct worker {
@@ -66,19 +67,10 @@ static void take(void *context, const struct sf_collected *record)
 {
 	struct worker *worker = context;
 	struct sf_query_sum *sum = &worker->sum;
-	uint64_t packets = sf_flow_packets(&record->flow), octets = sf_flow_octets(&record->flow);
 
 	if (record->options)
 		return;
-	if (add(worker, record)) {
-		sum->flows++;
-		sum->packets += packets;
-		sum->octets += octets;
-	} else {
-		sum->unmatched_flows++;
-		sum->unmatched_packets += packets;
-		sum->unmatched_octets += octets;
-	}
+	sf_count_add_flow(add(worker, record) ? &sum->selected : &sum->unmatched, &record->flow);
 	if (sum->error.code || atomic_load_explicit(&worker->all->stop, memory_order_relaxed))
 		sf_collector_stop(worker->collector);
 }
@@ -197,27 +189,14 @@ struct sf_reading *sf_query_reading(const struct sf_query_workers *workers)
 	return workers ? workers->reading : NULL;
 }
 
-static void add_stats(struct sf_collector_stats *sum, const struct sf_collector_stats *stats)
-{
-	const uint64_t *from = (const uint64_t *)stats;
-	uint64_t *to = (uint64_t *)sum;
-
-	for (size_t i = 0; i < sizeof(*stats) / sizeof(*from); i++)
-		to[i] += from[i];
-}
-
 static void add_counts(struct worker *worker, struct sf_query_sum *sum)
 {
 	struct sf_collector_stats stats;
 
 	sf_collector_stats(worker->collector, &stats);
-	add_stats(&sum->stats, &stats);
-	sum->flows += worker->sum.flows;
-	sum->packets += worker->sum.packets;
-	sum->octets += worker->sum.octets;
-	sum->unmatched_flows += worker->sum.unmatched_flows;
-	sum->unmatched_packets += worker->sum.unmatched_packets;
-	sum->unmatched_octets += worker->sum.unmatched_octets;
+	sf_collector_stats_add(&sum->stats, &stats);
+	sf_count_add(&sum->selected, &worker->sum.selected);
+	sf_count_add(&sum->unmatched, &worker->sum.unmatched);
 	if (!sum->error.code)
 		sum->error = worker->sum.error;
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "base/count.h"
+
 #define LOOK_EVERY 1024 /* flow records between two looks for losses of the exporter */
 
 static void print_json(struct sf_outputs *outputs, const struct sf_collected *record)
@@ -33,25 +35,17 @@ static bool has_lost(const struct sf_outputs *outputs)
 
 	if (outputs->options.goes_on)
 		return any_gone(outputs);
-
 	for (unsigned i = 0; sf_exporter_stats(outputs->exporter, i, &stats); i++)
 		if (stats.lost_write.records || stats.incomplete)
 			return true;
 	return false;
 }
 
-static void add(struct sf_outputs_count *count, const struct sf_flow *flow)
-{
-	count->records++;
-	count->packets += sf_flow_packets(flow);
-	count->octets += sf_flow_octets(flow);
-}
-
 static void take_unmatched(struct sf_outputs *outputs, const struct sf_collected *record)
 {
 	const struct sf_outputs_options *options = &outputs->options;
 
-	add(&outputs->unmatched, &record->flow);
+	sf_count_add_flow(&outputs->unmatched, &record->flow);
 	if (options->failed && options->failed(options->context))
 		sf_collector_stop(outputs->collector);
 	if (outputs->failing)
@@ -60,7 +54,7 @@ static void take_unmatched(struct sf_outputs *outputs, const struct sf_collected
 
 static void take_selected(struct sf_outputs *outputs, const struct sf_collected *record)
 {
-	add(&outputs->selected, &record->flow);
+	sf_count_add_flow(&outputs->selected, &record->flow);
 	if (outputs->options.json)
 		print_json(outputs, record);
 	if (outputs->exporter)
@@ -135,18 +129,14 @@ int sf_outputs_init(struct sf_outputs *outputs, const struct sf_outputs_options 
 	return sf_collector_new(&outputs->collector, &collector_options, error);
 }
 
-/* Counters are numbers of 64 bits, all of them. */
 void sf_outputs_stats(const struct sf_outputs *outputs, struct sf_collector_stats *stats)
 {
-	const uint64_t *others = (const uint64_t *)&outputs->others;
-	uint64_t *sum = (uint64_t *)stats;
-
 	sf_collector_stats(outputs->collector, stats);
-	for (size_t i = 0; i < sizeof(*stats) / sizeof(*sum); i++)
-		sum[i] += others[i];
+	sf_collector_stats_add(stats, &outputs->others);
 }
 
-void sf_outputs_flush_stream(struct sf_outputs *outputs)
+/* Writes out what JSON has buffered; keeps an error in `failure`. */
+static void flush_stream(struct sf_outputs *outputs)
 {
 	errno = 0;
 	if (fflush(outputs->options.stream) && outputs->failure == 0)
@@ -161,7 +151,7 @@ void sf_outputs_flush(struct sf_outputs *outputs, int64_t wall)
 	}
 	if (!outputs->options.json)
 		return;
-	sf_outputs_flush_stream(outputs);
+	flush_stream(outputs);
 	if (outputs->failure)
 		sf_collector_stop(outputs->collector);
 }
@@ -176,12 +166,12 @@ void sf_outputs_finish(struct sf_outputs *outputs)
 		sf_exporter_finish(outputs->failing);
 	outputs->finished = true;
 	if (outputs->options.json)
-		sf_outputs_flush_stream(outputs);
+		flush_stream(outputs);
 }
 
 /* True if every destination of the exporter got these records and accounts for each of them. */
 static bool is_balanced(const struct sf_outputs *outputs, const struct sf_exporter *exporter,
-	const struct sf_outputs_count *given)
+	const struct sf_destination_count *given)
 {
 	struct sf_destination_stats destination;
 	struct sf_destination_count waiting;
@@ -197,8 +187,8 @@ static bool is_balanced(const struct sf_outputs *outputs, const struct sf_export
 
 bool sf_outputs_balanced(const struct sf_outputs *outputs)
 {
-	const struct sf_outputs_count *selected = &outputs->selected,
-				      *unmatched = &outputs->unmatched;
+	const struct sf_destination_count *selected = &outputs->selected;
+	const struct sf_destination_count *unmatched = &outputs->unmatched;
 	struct sf_collector_stats stats;
 
 	sf_outputs_stats(outputs, &stats);

@@ -46,19 +46,14 @@ struct sf_outputs_options {
 	void *context;
 };
 
-/* Flow records and what they add up to. */
-struct sf_outputs_count {
-	uint64_t records, packets, octets;
-};
-
 struct sf_outputs {
 	struct sf_outputs_options options;
 	struct sf_collector *collector;
 	/* set by the caller after init; freed by fini */
 	struct sf_exporter *exporter; /* destinations of selected records; NULL: none */
 	struct sf_exporter *failing;  /* destinations of other flow records; NULL: none */
-	struct sf_outputs_count selected, unmatched;
-	struct sf_sampled sampled; /* what the records say of sampling */
+	struct sf_destination_count selected, unmatched; /* flow records */
+	struct sf_sampled sampled;                       /* what the records say of sampling */
 	/* counters of other collectors whose records are in these counts; set by the caller */
 	struct sf_collector_stats others;
 	int failure;   /* error of standard output, negative; 0: none */
@@ -78,9 +73,6 @@ void sf_outputs_flush(struct sf_outputs *outputs, int64_t wall);
 
 /* Writes all records and closes the destinations. */
 void sf_outputs_finish(struct sf_outputs *outputs);
-
-/* After printing to the stream: writes out what is buffered, and keeps an error in `failure`. */
-void sf_outputs_flush_stream(struct sf_outputs *outputs);
 
 /*
  * True if all decoded records were given to the destinations, and the counters of every destination

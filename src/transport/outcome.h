@@ -16,21 +16,7 @@
 
 #include <spanflow/export.h>
 
-static inline void sf_count_add(
-	struct sf_destination_count *sum, const struct sf_destination_count *count)
-{
-	sum->records += count->records;
-	sum->packets += count->packets;
-	sum->octets += count->octets;
-}
-
-static inline void sf_count_subtract(
-	struct sf_destination_count *sum, const struct sf_destination_count *count)
-{
-	sum->records -= count->records;
-	sum->packets -= count->packets;
-	sum->octets -= count->octets;
-}
+#include "base/count.h"
 
 /* Pieces that were written, or lost, since the owner read the sums last. */
 struct sf_outcome {
