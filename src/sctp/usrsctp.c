@@ -17,6 +17,7 @@
 
 #define SF_SCTP_BY_USRSCTP
 
+#include "base/clock.h"
 #include "base/module.h"
 #include "sctp/association.h"
 
@@ -35,12 +36,15 @@ extern const struct sf_sctp_ops sf_sctp_usrsctp;
 #define NS_PER_MS INT64_C(1000000)
 #define LEAST_MTU 512
 #define HEADER    12 /* of a packet: the library's MTU is without it */
+#define LEFT_NS   (10000 * NS_PER_MS)
+#define LEFT_MOST 1024
 
 struct association {
 	struct sf_sctp sctp;
 	struct sf_sctp_state state;
 	struct association *next;
 	struct socket *socket;
+	int64_t left_ns; /* monotonic: when it was closed in order */
 };
 
 /* Sockets of several addresses share the listener of a port: the library has one address. */
@@ -56,6 +60,14 @@ static struct sf_sctp_listener *listeners; /* of one thread, that of the collect
 /* Associations with a wire. The lock guards the list, and is held while a wire sends. */
 static struct association *all;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/*
+ * The last associations of their peers that were closed in order, the oldest first, for LEFT_NS.
+ * The answer to a SHUTDOWN may be lost, and while the peer's address is registered the library
+ * answers the next one in the same way (RFC 9260 §9.2); later it aborts. Guarded by the lock, too.
+ */
+static struct association *left, **left_end = &left;
+static unsigned left_count;
 
 /*
  * The time that was last told to the library. Its timers run under time_lock, because only one
@@ -87,6 +99,56 @@ static struct association *find(uint64_t handle)
 	while (at && at->sctp.handle != handle)
 		at = at->next;
 	return at;
+}
+
+/* Takes the association from the list of those that were left. The lock is held. */
+static void unlink_left(struct association **at)
+{
+	struct association *found = *at;
+
+	*at = found->next;
+	if (left_end == &found->next)
+		left_end = at;
+	left_count--;
+}
+
+/* Whether the peer's address was still registered for one that was left, which is freed. */
+static bool return_to(uint64_t handle)
+{
+	for (struct association **at = &left; *at; at = &(*at)->next) {
+		struct association *found = *at;
+
+		if (found->sctp.handle != handle)
+			continue;
+		unlink_left(at);
+		free(found);
+		return true;
+	}
+	return false;
+}
+
+static struct association *oldest_left(int64_t mono)
+{
+	struct association *oldest;
+
+	pthread_mutex_lock(&lock);
+	oldest = left;
+	if (oldest && (left_count > LEFT_MOST || mono - oldest->left_ns > LEFT_NS))
+		unlink_left(&left);
+	else
+		oldest = NULL;
+	pthread_mutex_unlock(&lock);
+	return oldest;
+}
+
+static void forget_left(int64_t mono)
+{
+	struct association *association;
+
+	while ((association = oldest_left(mono)) != NULL) {
+		usrsctp_deregister_address(address_of(association->sctp.handle));
+		free(association);
+	}
 }
 
 /* A packet for the peer with this handle. What is not sent is lost, as packets may be. */
@@ -146,6 +208,7 @@ static void tick(int64_t mono)
 		usrsctp_handle_timers((uint32_t)ms);
 	}
 	pthread_mutex_unlock(&time_lock);
+	forget_left(mono);
 }
 
 /* ---------------------------------------------------------------- associations */
@@ -220,13 +283,23 @@ static struct association *enter(struct socket *socket, uint64_t handle)
 	association->sctp.handle = handle;
 	association->state.ended = -EAGAIN;
 	pthread_mutex_lock(&lock);
-	known = find(handle) != NULL;
+	known = find(handle) != NULL || return_to(handle);
 	association->next = all;
 	all = association;
 	pthread_mutex_unlock(&lock);
 	if (!known)
 		usrsctp_register_address(address_of(handle));
 	return association;
+}
+
+/* The lock is held. */
+static void leave(struct association *association)
+{
+	association->left_ns = sf_clock_read(CLOCK_MONOTONIC);
+	association->next = NULL;
+	*left_end = association;
+	left_end = &association->next;
+	left_count++;
 }
 
 static void usr_close(struct sf_sctp *sctp, bool cut)
@@ -243,7 +316,11 @@ static void usr_close(struct sf_sctp *sctp, bool cut)
 		at = &(*at)->next;
 	*at = association->next;
 	known = find(sctp->handle) != NULL;
+	if (!known && !cut)
+		leave(association);
 	pthread_mutex_unlock(&lock);
+	if (!known && !cut)
+		return;
 	if (!known)
 		usrsctp_deregister_address(address_of(sctp->handle));
 	free(association);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """IPFIX over SCTP over UDP: meter to collect, what goes over the wire, lost datagrams, a collector that comes and goes."""
 
+import itertools
 import json
 import os
 import random
@@ -19,7 +20,7 @@ from support import Case, conversations, free_port, generated, pcap, udp, wait_u
 from waiting import waiting_datagrams
 from test_dtls import Proxy, messages
 
-DATA, INIT, SACK, ABORT = 0, 1, 3, 6
+DATA, INIT, SACK, ABORT, SHUTDOWN_ACK = 0, 1, 3, 6, 8
 HANDSHAKE = 1, 2, 10, 11
 
 # the library is there, and nothing of it may be missing then
@@ -273,6 +274,20 @@ class Sctp(Association):
         done = self.ended(process)
         self.assertGreater(proxy.dropped, 5)
         self.assertEqual((self.taken(done), done.stats["sequenceGaps"]), (sent, 0))
+
+    def test_the_answer_to_the_end_is_lost(self):
+        """RFC 9260 §9.2: the collector answers SHUTDOWN again; if it aborted, all records would be lost."""
+        process, port = self.collect()
+        ends = itertools.count()
+
+        def drops(_number, to_collector, packet):
+            return not to_collector and packet[12] == SHUTDOWN_ACK and next(ends) == 0
+
+        proxy = Proxy(port, drops)
+        self.addCleanup(proxy.close)
+        sent = self.sends(proxy.port)
+        self.assertEqual(proxy.dropped, 1)
+        self.assertEqual(self.taken(self.ended(process)), sent)
 
     # [RFC7011-10.2.4-1]
     def test_a_collector_that_is_started_again(self):
