@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files of `in FILE`. */
+/* Lists of addresses: the files of `in FILE`. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +9,37 @@
 
 #define LIST_MAX ((size_t)256 << 20) /* bytes of a file of addresses */
 
+/* The rest of the file with a NUL at its end, from malloc(). 0 or -errno; -E2BIG: too long. */
+static int read_all(FILE *file, char **text)
+{
+	size_t length = 0, room = 0;
+
+	*text = NULL;
+	while (!feof(file)) {
+		if (room - length < 2) {
+			char *grown = realloc(*text, room ? 2 * room : 65536);
+
+			if (!grown)
+				return -ENOMEM;
+			*text = grown;
+			room = room ? 2 * room : 65536;
+		}
+		errno = 0;
+		length += fread(*text + length, 1, room - length - 1, file);
+		if (ferror(file))
+			return errno ? -errno : -EIO;
+		if (length > LIST_MAX)
+			return -E2BIG;
+	}
+	(*text)[length] = '\0';
+	return 0;
+}
+
 int sf_query_list(const char *path, const char *baseline, uint64_t memory, char **text,
 	struct sf_error *error)
 {
-	size_t length = 0, room = 0;
-	char *bytes = NULL;
-	int code = 0;
 	FILE *file;
+	int code;
 
 	if (baseline && strcmp(path, "baseline") == 0)
 		return sf_query_hosts(baseline, memory, text, error);
@@ -25,29 +49,14 @@ int sf_query_list(const char *path, const char *baseline, uint64_t memory, char 
 			"--baseline FILE is missing: flows whose hosts these are");
 	if (!file)
 		return sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
-	while (code == 0 && !feof(file)) {
-		if (room - length < 2) {
-			char *grown = realloc(bytes, room = room ? 2 * room : 65536);
-
-			if (!grown)
-				code = sf_error_set(
-					error, -ENOMEM, "%s: no memory to read it", path);
-			else
-				bytes = grown;
-		}
-		if (code == 0)
-			length += fread(bytes + length, 1, room - length - 1, file);
-		if (code == 0 && ferror(file))
-			code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
-		if (code == 0 && length > LIST_MAX)
-			code = sf_error_set(error, SF_EUSAGE, "%s: longer than 256 MiB", path);
-	}
+	code = read_all(file, text);
 	fclose(file);
-	if (code) {
-		free(bytes);
-		return code;
-	}
-	bytes[length] = '\0';
-	*text = bytes;
-	return 0;
+	if (code == 0)
+		return 0;
+	free(*text);
+	*text = NULL;
+	return code == -E2BIG
+		       ? sf_error_set(error, SF_EUSAGE,
+				 "%s: longer than 256 MiB, the most for a list of addresses", path)
+		       : sf_error_set(error, code, "%s: %s", path, sf_strerror(code));
 }

@@ -23,14 +23,13 @@
 
 struct sf_reading;
 
+/* All members are lent until sf_query_join(). */
 struct sf_query {
 	const char *const *names; /* files and directories; no standard input, no pipes */
 	unsigned count;
-	const struct sf_where
-		*where; /* NULL: no conditions. Lent, as all members are, until sf_query_join() */
-	struct sf_groups
-		*groups;  /* of the caller; sf_query_join() adds the groups of the other threads */
-	unsigned threads; /* with the caller's */
+	const struct sf_where *where; /* NULL: no conditions */
+	struct sf_groups *groups;     /* of the caller; at the end of all threads */
+	unsigned threads;             /* with the caller's */
 };
 
 /* What the other threads have read and taken. */
@@ -57,40 +56,41 @@ int sf_query_start(
 struct sf_reading *sf_query_reading(const struct sf_query_workers *workers);
 
 /*
- * Waits for the threads (with `stop` they end early), adds up what they
- * have, and frees. NULL is allowed.
+ * Waits for the threads, which end early with `stop`. Adds their groups to those of the caller, and
+ * their counts to *sum. Frees `workers`; NULL is allowed.
  */
 void sf_query_join(struct sf_query_workers *workers, bool stop, struct sf_query_sum *sum);
 
 /*
- * The addresses of all hosts of a file of flows, or a directory of such files, a line each;
- * malloc()ed. `memory`: bytes that they may take. 0 or an error.
+ * *text: the addresses of all hosts of a file of flows, or of a directory of such files, a line for
+ * each; from malloc(). `memory`: bytes that the hosts may take. 0 or an error.
  */
 int sf_query_hosts(const char *file, uint64_t memory, char **text, struct sf_error *error);
 
 /*
- * What `in FILE` means: the whole file with a NUL at its end, malloc()ed; of the name "baseline"
- * the hosts of that file of flows, unless it is NULL. 0 or an error.
+ * *text: what `in FILE` of a condition means, with a NUL at its end; from malloc(). It is the
+ * content of the file `path`; or, if `path` is "baseline" and `baseline` is not NULL, what
+ * sf_query_hosts() gives for the file `baseline`. 0 or an error.
  */
 int sf_query_list(const char *path, const char *baseline, uint64_t memory, char **text,
 	struct sf_error *error);
 
 /*
- * Prints the groups, after sf_groups_sort(); `width`: of a terminal, or 0. 0, or
- * a negative error of the stream.
+ * Prints the groups, after sf_groups_sort(). `width`: of the terminal; 0: there is none. 0, or a
+ * negative error of the stream.
  */
 int sf_query_print(const struct sf_groups *groups, enum sf_form form, unsigned width, FILE *stream);
 
 /*
- * Gives the groups that are shown to the destinations of an exporter of
- * collected records. 0 or -ENOMEM.
+ * Gives the groups that are shown, as records, to an exporter of collected records. 0 or -ENOMEM.
  */
 int sf_query_records(const struct sf_groups *groups, struct sf_exporter *exporter);
 
 /*
- * After a run: names in `text` elements that a question looked for and no record had that the
- * collector has read, and what flows of captures need for them that `mode` (SF_ASK_…) does not
- * give. `told`: 0 at first. False: there is no other one.
+ * After a run: writes to `text` which elements a question has looked for that no record of the
+ * collector had, and what gives them to flows of captures; `mode` (SF_ASK_…) is what these flows
+ * were given. To be called until it returns false: each call names the elements that need the same.
+ * *told: 0 before the first call.
  */
 bool sf_query_missing(const struct sf_ask_elements *elements, const struct sf_collector *collector,
 	unsigned mode, uint32_t *told, char *text, size_t size);

@@ -19,23 +19,22 @@
 #include "collect/gather.h"
 
 struct worker {
-	struct sf_query_workers *all;
+	struct sf_query_workers *team;
 	struct sf_collector *collector;
-	struct sf_groups *groups;
+	struct sf_groups *groups; /* of the records that this worker has taken */
 	struct sf_query_sum sum;
 	pthread_t thread;
 	bool started;
-	unsigned number;        /* from 1 on: 0 is the caller's thread */
-	struct sf_groups *part; /* its part of the groups of all, at the end */
-	struct sf_error part_error;
+	unsigned number;            /* from 1 on: 0 is the caller's thread */
+	struct sf_error part_error; /* of adding up its part of the groups */
 };
 
 struct sf_query_workers {
 	struct sf_query query;
 	struct sf_reading *reading; /* the files; the caller's thread is reader 0 */
 	atomic_bool stop;
-	unsigned count;         /* without the caller's thread */
-	struct sf_groups **all; /* groups of the caller and of each worker */
+	unsigned count;            /* without the caller's thread */
+	struct sf_groups **groups; /* of each thread, by number */
 	struct worker workers[];
 };
 
@@ -53,7 +52,7 @@ bool sf_query_is_shared(const struct sf_query *query)
 /* The directions of the flow that meet the conditions, which are in the groups then. */
 static unsigned add(struct worker *worker, const struct sf_collected *record)
 {
-	const struct sf_query *query = &worker->all->query;
+	const struct sf_query *query = &worker->team->query;
 	unsigned directions = query->where ? sf_where_flow(query->where, &record->flow, record)
 					   : record->flow.directions;
 
@@ -71,16 +70,16 @@ static void take(void *context, const struct sf_collected *record)
 	if (record->options)
 		return;
 	sf_count_add_flow(add(worker, record) ? &sum->selected : &sum->unmatched, &record->flow);
-	if (sum->error.code || atomic_load_explicit(&worker->all->stop, memory_order_relaxed))
+	if (sum->error.code || atomic_load_explicit(&worker->team->stop, memory_order_relaxed))
 		sf_collector_stop(worker->collector);
 }
 
 static void *run(void *context)
 {
 	struct worker *worker = context;
-	const struct sf_query *query = &worker->all->query;
+	const struct sf_query *query = &worker->team->query;
 	const struct sf_gather_options how = {
-		.reading = worker->all->reading,
+		.reading = worker->team->reading,
 		.reader = worker->number,
 		.flows_only = true,
 	};
@@ -95,13 +94,13 @@ static int open_worker(struct sf_query_workers *workers, unsigned i, struct sf_e
 	const struct sf_collector_options collect = { .record = take, .context = worker };
 	int code = sf_collector_new(&worker->collector, &collect, error);
 
-	worker->all = workers;
+	worker->team = workers;
 	worker->number = i + 1;
 	if (code == 0)
 		code = sf_groups_like(&worker->groups, workers->query.groups, error);
 	if (code == 0)
 		code = sf_groups_divide(worker->groups, workers->count + 1, error);
-	workers->all[i + 1] = worker->groups;
+	workers->groups[i + 1] = worker->groups;
 	return code;
 }
 
@@ -135,7 +134,7 @@ static void wait_and_free(struct sf_query_workers *workers)
 		sf_groups_free(worker->groups);
 	}
 	sf_reading_free(workers->reading);
-	free(workers->all);
+	free(workers->groups);
 	free(workers);
 }
 
@@ -162,9 +161,9 @@ int sf_query_start(
 		return code;
 	new->query = *query;
 	new->count = count;
-	new->all = calloc(query->threads, sizeof(struct sf_groups *));
-	if (new->all)
-		new->all[0] = query->groups;
+	new->groups = calloc(query->threads, sizeof(struct sf_groups *));
+	if (new->groups)
+		new->groups[0] = query->groups;
 	else
 		code = sf_error_set(error, -ENOMEM, "--workers: no memory");
 	if (code == 0)
@@ -206,9 +205,10 @@ static void add_counts(struct worker *worker, struct sf_query_sum *sum)
 static void *merge_part(void *context)
 {
 	struct worker *worker = context;
-	const struct sf_query_workers *all = worker->all;
+	const struct sf_query_workers *team = worker->team;
 
-	(void)sf_groups_merge_part(all->all, all->count + 1, worker->number, &worker->part_error);
+	(void)sf_groups_merge_part(
+		team->groups, team->count + 1, worker->number, &worker->part_error);
 	return NULL;
 }
 
@@ -227,16 +227,16 @@ static void add_parts(struct sf_query_workers *workers, struct sf_error *error)
 	int code = 0;
 
 	for (unsigned i = 0; i <= workers->count && code == 0; i++)
-		code = sf_groups_settle(workers->all[i], error);
+		code = sf_groups_settle(workers->groups[i], error);
 	if (code == 0)
 		code = start_all(workers, merge_part, error);
 	if (code == 0)
-		(void)sf_groups_merge_part(workers->all, workers->count + 1, 0, error);
+		(void)sf_groups_merge_part(workers->groups, workers->count + 1, 0, error);
 	join_all(workers);
 	for (unsigned i = 0; i < workers->count && !error->code; i++)
 		*error = workers->workers[i].part_error;
 	if (!error->code)
-		(void)sf_groups_join(workers->all, workers->count + 1, error);
+		(void)sf_groups_join(workers->groups, workers->count + 1, error);
 }
 
 /* The groups of all threads go into those of the caller. */
