@@ -27,8 +27,8 @@ static int load(const struct sf_http_ops **ops, const char *where, struct sf_err
 #else
 	(void)ops;
 	return sf_error_set(error, SF_EUSAGE,
-		"--metrics %s: this build has no metrics (install libmicrohttpd-dev, then build "
-		"anew after meson setup --wipe)",
+		"--metrics %s: this build has no metrics (install libmicrohttpd-dev, then "
+		"build anew after meson setup --wipe)",
 		where);
 #endif
 }

@@ -122,8 +122,7 @@ static int listen_tcp(struct sf_http_socket *socket, const char *where, struct s
 						   !port || !sf_hostport_is_port(port)))
 		return sf_error_set(error, SF_EUSAGE,
 			"--metrics %s: expected PORT, ADDRESS:PORT or the path of a Unix socket, "
-			"as "
-			"in 9469, 192.0.2.1:9469, [::1]:9469, :9469 (all addresses) or "
+			"as in 9469, 192.0.2.1:9469, [::1]:9469, :9469 (all addresses) or "
 			"/run/spanflow/metrics",
 			where);
 	socket->fd = *host ? listen_host(where, host, port, error) : listen_any(port);

@@ -21,10 +21,6 @@ struct writer {
 	struct sf_process_counters process;
 };
 
-/*
- * Writes a label. Bytes that are not UTF-8 would make the whole page unreadable: everything beyond
- * ASCII of a name that has such bytes, and control characters, become question marks.
- */
 static bool is_utf8(const char *text)
 {
 	for (const unsigned char *p = (const unsigned char *)text; *p;) {
@@ -44,6 +40,11 @@ static bool is_utf8(const char *text)
 	return true;
 }
 
+/*
+ * Writes a label; `number` above 1 stands behind the value. Bytes that are not UTF-8 would make the
+ * whole page unreadable: in a value that has such bytes everything beyond ASCII becomes a question
+ * mark, and so do control characters in any value.
+ */
 static void write_label(FILE *stream, const char *name, const char *value, unsigned number)
 {
 	bool utf8 = is_utf8(value);
