@@ -114,7 +114,7 @@ static int read_key(struct reader *reader, char *line, struct sf_error *error)
 	}
 	err = sf_option_give(reader->options, option, value, error);
 	if (!err && option->type == SF_OPTION_STRINGS)
-		((struct sf_strings *)((char *)reader->options + option->offset))->from_file = true;
+		((struct sf_strings *)sf_option_target(reader->options, option))->from_file = true;
 	return err;
 }
 
@@ -149,7 +149,7 @@ static FILE *open_bounded(const char *path, char *buffer, struct sf_error *error
 		sf_error_set(error, SF_EUSAGE, "--config %s: not a text file in UTF-8", path);
 		return NULL;
 	}
-	/* the byte order mark that some editors write */
+	/* the byte order mark that editors of other systems begin a text with */
 	if (used >= sizeof(mark) && memcmp(buffer, mark, sizeof(mark)) == 0)
 		begin = sizeof(mark);
 	/* an empty one cannot be opened */
@@ -180,8 +180,7 @@ int sf_options_read_file(struct sf_options *options, const struct sf_option *tab
 	}
 	while (!err && getline(&line, &room, file) >= 0) {
 		number++;
-		/* the byte order mark that editors of other systems begin a text with */
-		text = trim(number == 1 && !strncmp(line, "\xef\xbb\xbf", 3) ? line + 3 : line);
+		text = trim(line);
 		if (*text == '[')
 			err = read_section(&reader, text, &inner);
 		else if (*text && *text != '#' && *text != ';')

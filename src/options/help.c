@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The options table as text for people: --help, and the man page. */
-#include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,25 +32,31 @@ static size_t put_words(FILE *stream, const char *words, size_t column)
 	return sf_wrap(stream, words, column, indent);
 }
 
+/* Appends to a text of `size` bytes what fits. */
+static void __attribute__((format(printf, 3, 4)))
+append(char *text, size_t size, const char *format, ...)
+{
+	size_t length = strlen(text);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text + length, size - length, format, arguments);
+	va_end(arguments);
+}
+
 /* Choices and default of an option, which follow its help text. */
 static void facts(const struct sf_option *option, char *text, size_t size)
 {
-	size_t length = 0;
-
 	text[0] = '\0';
 	if (option->choices) {
-		length += (size_t)snprintf(
-			text, size, option->type == SF_OPTION_SET ? "Parts: " : "One of ");
+		append(text, size, option->type == SF_OPTION_SET ? "Parts: " : "One of ");
 		for (const struct sf_choice *choice = option->choices; choice->name; choice++)
-			length += (size_t)snprintf(text + length, size - length, "%s%s",
-				choice->name, choice[1].name ? ", " : ".");
+			append(text, size, "%s%s", choice->name, choice[1].name ? ", " : ".");
 	}
 	if (option->type == SF_OPTION_STRINGS && option->max != 1)
-		length += (size_t)snprintf(
-			text + length, size - length, "%sRepeatable.", length ? " " : "");
+		append(text, size, "%sRepeatable.", *text ? " " : "");
 	if (option->initial)
-		snprintf(text + length, size - length, "%sDefault: %s.", length ? " " : "",
-			option->initial);
+		append(text, size, "%sDefault: %s.", *text ? " " : "", option->initial);
 }
 
 /* ",rate=N   what it does"; of files without the words that stand at the options of collectors. */

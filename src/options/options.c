@@ -32,28 +32,22 @@ int sf_strings_add(struct sf_strings *strings, const char *item)
 	return 0;
 }
 
-static struct sf_strings *strings_of(struct sf_options *options, const struct sf_option *option)
+static void strings_free(struct sf_strings *strings)
 {
-	return (struct sf_strings *)((char *)options + option->offset);
+	free(strings->items);
+	*strings = (struct sf_strings){ 0 };
 }
 
 void sf_options_fini(struct sf_options *options, const struct sf_option *table)
 {
 	for (const struct sf_option *option = table; option->name; option++)
-		if (option->type == SF_OPTION_STRINGS) {
-			struct sf_strings *strings = strings_of(options, option);
-
-			free(strings->items);
-			*strings = (struct sf_strings){ 0 };
-		}
-	free(options->operands.items);
-	options->operands = (struct sf_strings){ 0 };
+		if (option->type == SF_OPTION_STRINGS)
+			strings_free(sf_option_target(options, option));
 	for (unsigned i = 0; i < options->owned.count; i++)
 		free((char *)options->owned.items[i]);
-	free(options->owned.items);
-	options->owned = (struct sf_strings){ 0 };
-	free(options->given.items);
-	options->given = (struct sf_strings){ 0 };
+	strings_free(&options->owned);
+	strings_free(&options->operands);
+	strings_free(&options->given);
 }
 
 int sf_option_give(struct sf_options *options, const struct sf_option *option, const char *text,
@@ -148,7 +142,7 @@ static int apply(struct parser *parser, const struct sf_option *option, const ch
 	if (parser->apply == early)
 		return 0;
 	if (option->type == SF_OPTION_STRINGS) {
-		struct sf_strings *strings = strings_of(parser->options, option);
+		struct sf_strings *strings = sf_option_target(parser->options, option);
 
 		if (strings->from_file)
 			strings->count = 0;

@@ -33,7 +33,7 @@ enum {
 struct sf_strings {
 	const char **items;
 	unsigned count;
-	bool from_file; /* by the configuration file: the command line replaces them */
+	bool from_file; /* the configuration file gave them: the command line replaces them */
 };
 
 struct sf_seed {
@@ -177,13 +177,10 @@ struct sf_option {
 	unsigned commands; /* SF_METER | … */
 	const char *metavar;
 	const char *initial; /* default, as one would type it; NULL: unset */
-	uint64_t min,
-		max; /* NUMBER, SIZE, DURATION (ns); STRINGS: how many; max 0: no upper bound */
+	/* NUMBER, SIZE, DURATION (ns): the range; STRINGS: how many. max 0: no upper bound */
+	uint64_t min, max;
 	const struct sf_choice *choices;
-	/*
-	 * OWN: changes what stands at `offset`. 0, or SF_EUSAGE with
-	 * a message that names the option
-	 */
+	/* OWN: changes the target. 0, or SF_EUSAGE with a message that names the option */
 	int (*read)(void *target, const char *text, struct sf_error *error);
 	/* SF_URL_TO_… ored: options that follow after commas (base/url_option.h) */
 	unsigned url_options;
@@ -193,6 +190,12 @@ struct sf_option {
 };
 
 extern const struct sf_option sf_option_table[];
+
+/* The member of `options` that the row sets; its type is that of the row. */
+static inline void *sf_option_target(struct sf_options *options, const struct sf_option *option)
+{
+	return (char *)options + option->offset;
+}
 
 /* A subcommand. */
 struct sf_command {

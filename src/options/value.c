@@ -192,7 +192,7 @@ static int add_string(struct sf_strings *strings, const struct sf_option *option
 int sf_option_set(struct sf_options *options, const struct sf_option *option, const char *text,
 	struct sf_error *error)
 {
-	void *target = (char *)options + option->offset;
+	void *target = sf_option_target(options, option);
 	const struct sf_choice *choice;
 	uint64_t value = 0;
 	int err;
