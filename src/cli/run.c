@@ -4,6 +4,7 @@
 
 #include "base/annex.h"
 #include "base/clock.h"
+#include "base/count.h"
 #include "cli/asked.h"
 #include "cli/command.h"
 #include "cli/output.h"

@@ -136,8 +136,9 @@ int sf_engine_new_sized(struct sf_engine **engine, const struct sf_plan *plan, s
 		err = take_plan(new, plan, plan_size, source_size, destination_size, error);
 	if (!err) {
 		new->live = sf_source_is_live(&new->plan.sources[0]);
-		new->deadline = new->live &&new->plan.duration_ns ? mono + new->plan.duration_ns
-								  : INT64_MAX;
+		new->deadline = INT64_MAX;
+		if (new->live &&new->plan.duration_ns)
+			new->deadline = mono + new->plan.duration_ns;
 		err = sf_engine_open(new, error);
 	}
 	if (err)

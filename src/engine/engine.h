@@ -162,8 +162,6 @@ void sf_engine_look(struct sf_engine *engine, int64_t mono);
 void sf_engine_tick(struct sf_engine *engine, int64_t clock);
 /* New counters: statistics for options data, notices, the caller. */
 void sf_engine_counted(struct sf_engine *engine, const struct sf_engine_counters *counters);
-/* No destination takes records any more. */
-bool sf_engine_in_vain(const struct sf_engine *engine);
 
 /* ---- notice.c */
 

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/count.h"
 #include "engine/engine.h"
 
 #define REQUEST_NS SF_NS_PER_S /* between two requests for counters */
@@ -16,17 +17,6 @@ void sf_engine_tick(struct sf_engine *engine, int64_t clock)
 		sf_exporter_tick(engine->exporter, wall, clock);
 	else if (by_wall)
 		sf_exporter_tick(engine->exporter, wall, wall);
-}
-
-bool sf_engine_in_vain(const struct sf_engine *engine)
-{
-	struct sf_destination_stats stats;
-	unsigned i = 0;
-
-	for (; sf_exporter_stats(engine->exporter, i, &stats); i++)
-		if (!stats.gone)
-			return false;
-	return i > 0;
 }
 
 void sf_engine_counted(struct sf_engine *engine, const struct sf_engine_counters *counters)
@@ -48,7 +38,7 @@ void sf_engine_counted(struct sf_engine *engine, const struct sf_engine_counters
 	if (events->counted)
 		events->counted(events->context, counters, engine->asked);
 	engine->asked = false;
-	if (!engine->ended && sf_engine_in_vain(engine))
+	if (!engine->ended && sf_destinations_gone(engine->exporter))
 		engine->ended = "closed";
 }
 

@@ -156,5 +156,5 @@ void sf_engine_order_exporter(struct sf_engine *engine)
 		sf_engine_notice(engine, SF_NOTICE_WARNING, "%s",
 			sf_exporter_reads(engine->exporter, 0)
 				? "certificates and keys were read again"
-				: "SIGHUP: output files are begun anew");
+				: "output files are begun anew");
 }

@@ -13,17 +13,6 @@ void sf_sources_sum(const struct sf_engine *engine, struct sf_capture_stats *sum
 		sf_capture_stats_add(sum, &source.stats);
 }
 
-bool sf_destinations_gone(const struct sf_exporter *exporter)
-{
-	struct sf_destination_stats stats;
-	unsigned i = 0;
-
-	for (; sf_exporter_stats(exporter, i, &stats); i++)
-		if (!stats.gone)
-			return false;
-	return i > 0;
-}
-
 uint64_t sf_destinations_lost(const struct sf_exporter *exporter)
 {
 	uint64_t sum = 0;

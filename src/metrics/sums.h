@@ -20,7 +20,4 @@ uint64_t sf_destinations_lost(const struct sf_exporter *exporter);
 /* True if an output file or the printed output is incomplete, even if no record is missing. */
 bool sf_destinations_incomplete(const struct sf_exporter *exporter);
 
-/* True if there are destinations and the readers of all of them have gone. */
-bool sf_destinations_gone(const struct sf_exporter *exporter);
-
 #endif

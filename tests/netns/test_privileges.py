@@ -554,7 +554,7 @@ class Files(Separated):
         wait_until(lambda: len(list((self.directory / "new").glob("*/[0-9]*"))) > 1, "two files")
         process.send_signal(signal.SIGINT)
         done = self.ended(process)
-        self.assertIn("SIGHUP: output files are begun anew", done.stderr)
+        self.assertIn("output files are begun anew", done.stderr)
         files = list((self.directory / "new").glob("*/*"))
         self.assertEqual(done.stats["onFile"], {"run": len(files) + 1, "failed": 0, "notRun": 0})
         self.assertEqual(set((self.directory / "log").read_text().split()), {"nobody"})
