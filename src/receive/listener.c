@@ -256,9 +256,7 @@ static int secure_all(struct sf_listener *listeners, unsigned count, enum kind k
 
 	for (unsigned i = 0; i < count && code == 0; i++)
 		code = secure(&listeners[i], kind, url, options, error);
-	for (unsigned i = 0; i < count && code < 0; i++)
-		sf_listen_close(&listeners[i]);
-	return code < 0 ? code : (int)count;
+	return code;
 }
 
 /* ---------------------------------------------------------------- SCTP */
@@ -298,9 +296,7 @@ static int begin_sctp_all(struct sf_listener *listeners, unsigned count, const c
 			sf_error_set(error, code, "--listen %s: SCTP cannot begin: %s", url,
 				sf_strerror(code));
 	}
-	for (unsigned i = 0; i < count && code < 0; i++)
-		sf_listen_close(&listeners[i]);
-	return code < 0 ? code : (int)count;
+	return code;
 }
 
 /* ---------------------------------------------------------------- URLs */
@@ -395,7 +391,7 @@ int sf_listen_open(
 	struct sf_listener *listeners, unsigned room, const char *url, struct sf_error *error)
 {
 	struct parsed parsed;
-	int result;
+	int result, code = 0;
 
 	if (!parse(&parsed, url))
 		return sf_error_set(error, SF_EUSAGE,
@@ -409,11 +405,14 @@ int sf_listen_open(
 	result = open_parsed(listeners, room, url, &parsed, error);
 	if (result < 0)
 		return explain(url, result, error);
-	if (parsed.kind < TLS)
-		return result;
 	if (parsed.kind >= SCTP)
-		return begin_sctp_all(listeners, (unsigned)result, url, parsed.sctp_port, error);
-	return secure_all(listeners, (unsigned)result, parsed.kind, url, parsed.options, error);
+		code = begin_sctp_all(listeners, (unsigned)result, url, parsed.sctp_port, error);
+	else if (parsed.kind >= TLS)
+		code = secure_all(
+			listeners, (unsigned)result, parsed.kind, url, parsed.options, error);
+	for (int i = 0; i < result && code < 0; i++)
+		sf_listen_close(&listeners[i]);
+	return code < 0 ? code : result;
 }
 
 void sf_listen_close(struct sf_listener *listener)
