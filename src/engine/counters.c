@@ -66,7 +66,8 @@ void sf_engine_request(struct sf_engine *engine)
 	engine->request++;
 	engine->counters_read = false;
 	/* pairs with the acquire in sf_worker_request(): the last answers have been read */
-	atomic_store_explicit(&engine->control, engine->request << 1, memory_order_release);
+	atomic_store_explicit(
+		&engine->control, engine->request << SF_CONTROL_REQUEST, memory_order_release);
 	if (engine->asked)
 		sf_engine_wake_workers(engine);
 }

@@ -4,20 +4,25 @@
 #include "base/socket_name.h"
 #include "engine/input.h"
 
+/* Enters an interface of the source; slot < input->span. */
+static void enter(struct sf_input *input, unsigned slot, const struct sf_interface *interface)
+{
+	unsigned number = input->point.interface_base + slot;
+
+	input->interfaces->ifindex[number] = interface->index;
+	input->interfaces->domain[number] = input->domain;
+}
+
 /*
  * See sf_capture_options.appeared. Other threads read the entry for packets of this interface only,
- * and none comes before this returns.
+ * and no such packet comes before this function returns.
  */
 static void appeared(void *context, unsigned slot, const struct sf_interface *interface)
 {
 	struct sf_input *input = context;
 
-	if (slot < input->span) {
-		unsigned number = input->point.interface_base + slot;
-
-		input->interfaces->ifindex[number] = interface->index;
-		input->interfaces->domain[number] = input->domain;
-	}
+	if (slot < input->span)
+		enter(input, slot, interface);
 }
 
 /* A worker that waits for its own packets must not let those of other workers pile up. */
@@ -135,14 +140,7 @@ void sf_input_learn(struct sf_input *input)
 {
 	const struct sf_interface *interface;
 
-	while (input->slots < input->span) {
-		unsigned number = input->point.interface_base + input->slots;
-
-		interface = input->capture->ops->interface(input->capture, input->slots);
-		if (!interface)
-			break;
-		input->interfaces->ifindex[number] = interface->index;
-		input->interfaces->domain[number] = input->domain;
-		input->slots++;
-	}
+	while (input->slots < input->span &&
+		(interface = input->capture->ops->interface(input->capture, input->slots)))
+		enter(input, input->slots++, interface);
 }

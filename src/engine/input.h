@@ -13,6 +13,8 @@
 #ifndef SPANFLOW_ENGINE_INPUT_H
 #define SPANFLOW_ENGINE_INPUT_H
 
+#include <string.h>
+
 #include <spanflow/capture.h>
 #include <spanflow/meter.h>
 #include <spanflow/plan.h>
@@ -38,7 +40,7 @@ struct sf_input {
 	struct sf_observation_point point;
 	uint32_t domain;                  /* observationDomainId of its records */
 	struct sf_interfaces *interfaces; /* of the process */
-	unsigned slots;                   /* interface slots entered there so far */
+	unsigned slots;                   /* interface slots entered in `interfaces` so far */
 	unsigned span;                    /* interface numbers that belong to this source */
 	struct sf_timeline timeline;      /* its time, which never goes back */
 	bool payload;                     /* fields of what payload says are wanted */
@@ -55,7 +57,7 @@ struct sf_input {
 /* True: interfaces; false: capture files. */
 static inline bool sf_source_is_live(const struct sf_plan_source *source)
 {
-	return __builtin_strcmp(source->driver, "file") != 0;
+	return strcmp(source->driver, "file") != 0;
 }
 
 /*

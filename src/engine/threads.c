@@ -4,8 +4,6 @@
 
 #include "engine/engine.h"
 
-#define STOP 1u /* bit of engine->control */
-
 bool sf_engine_workers_done(const struct sf_engine *engine)
 {
 	for (unsigned i = 0; i < engine->worker_count; i++)
@@ -51,7 +49,8 @@ void sf_engine_unlock_exporter(struct sf_engine *engine)
 
 void sf_engine_stop_workers(struct sf_engine *engine)
 {
-	atomic_store_explicit(&engine->control, engine->request << 1 | STOP, memory_order_release);
+	atomic_store_explicit(&engine->control,
+		engine->request << SF_CONTROL_REQUEST | SF_CONTROL_STOP, memory_order_release);
 	sf_engine_wake_workers(engine);
 }
 
@@ -89,7 +88,7 @@ int sf_engine_start_workers(struct sf_engine *engine, struct sf_error *error)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err) {
 		engine->ended = "error";
-		atomic_store(&engine->control, STOP);
+		atomic_store(&engine->control, SF_CONTROL_STOP);
 	}
 	pthread_mutex_unlock(&engine->start_barrier);
 	return err;

@@ -14,8 +14,6 @@
 #include "meter/meter_facts.h"
 #include "meter/stamp.h"
 
-#define STOP 1u /* bit of `control` */
-
 int sf_worker_init(
 	struct sf_worker *worker, const struct sf_worker_options *options, struct sf_error *error)
 {
@@ -295,7 +293,8 @@ void sf_worker_counters(const struct sf_worker *worker, struct sf_engine_counter
 uint32_t sf_worker_request(const struct sf_worker *worker)
 {
 	/* pairs with the releases in sf_engine_request() and sf_engine_stop_workers() */
-	return atomic_load_explicit(worker->options.control, memory_order_acquire) >> 1;
+	return atomic_load_explicit(worker->options.control, memory_order_acquire) >>
+	       SF_CONTROL_REQUEST;
 }
 
 void sf_worker_answer(struct sf_worker *worker, uint32_t request)
@@ -317,7 +316,7 @@ static void obey(struct sf_worker *worker)
 {
 	if (!worker->options.kind->answers_itself)
 		sf_worker_answer(worker, sf_worker_request(worker));
-	if (atomic_load_explicit(worker->options.control, memory_order_relaxed) & STOP)
+	if (atomic_load_explicit(worker->options.control, memory_order_relaxed) & SF_CONTROL_STOP)
 		worker->options.kind->stop(worker);
 }
 

@@ -58,6 +58,10 @@
 #include "filter/filter.h"
 #include "meter/sample.h"
 
+/* The word `control`: an order to stop; above it the number of the last request for counters. */
+#define SF_CONTROL_STOP    1u
+#define SF_CONTROL_REQUEST 1 /* bits to shift */
+
 /* How many packets may still pass, over all workers. */
 struct sf_budget {
 	alignas(SF_CACHE_LINE) _Atomic uint64_t left;
