@@ -147,6 +147,20 @@ def rule_comments():
     return bad
 
 
+def rule_columns():
+    """Lines of comments have at most 100 columns: the formatter leaves them as they are."""
+    bad = []
+    for name in tracked("*.c", "*.h"):
+        text = (TOP / name).read_text()
+        lines = text.split("\n")
+        for comment in COMMENT.finditer(text):
+            first = text.count("\n", 0, comment.start())
+            for number in range(first, first + comment.group().count("\n") + 1):
+                if len(lines[number].expandtabs(8)) > 100:
+                    bad.append(f"{name}:{number + 1}: {len(lines[number].expandtabs(8))} columns")
+    return bad
+
+
 def rule_vendor():
     """Headers of capture libraries stay under their own driver."""
     bad = []
