@@ -15,8 +15,6 @@
 
 #include "base/wire.h"
 
-#define IPFIX       10
-#define HEADER      16
 #define MESSAGE_MAX 65535
 #define BUFFER      (2 * (MESSAGE_MAX + 1)) /* room for a part of a message and a whole one */
 
@@ -137,11 +135,11 @@ static void end(struct sf_inflow *inflow, const char *trouble)
 }
 
 /* Why the bytes at p are not the begin of an IPFIX message; NULL: they are. */
-static const char *is_wrong(const uint8_t *p, size_t length)
+static const char *fault_of(const uint8_t *p, size_t length)
 {
-	if (length >= 2 && sf_load_be16(p) != IPFIX)
+	if (length >= 2 && sf_load_be16(p) != SF_INFLOW_VERSION)
 		return "this is not IPFIX: connections carry nothing else";
-	if (length >= 4 && sf_load_be16(p + 2) < HEADER)
+	if (length >= 4 && sf_load_be16(p + 2) < SF_INFLOW_HEADER)
 		return "a message is shorter than its header";
 	return NULL;
 }
@@ -159,14 +157,14 @@ static bool hand_on(struct sf_inflow *inflow)
 	while (wanted) {
 		const uint8_t *p = inflow->buffer + at;
 		size_t left = inflow->fill - at, length;
-		const char *wrong = is_wrong(p, left);
+		const char *fault = fault_of(p, left);
 
-		if (wrong) {
+		if (fault) {
 			refuse(inflow);
-			end(inflow, wrong);
+			end(inflow, fault);
 			return false;
 		}
-		length = left < 4 ? HEADER : sf_load_be16(p + 2);
+		length = left < 4 ? SF_INFLOW_HEADER : sf_load_be16(p + 2);
 		if (left < length && left && inflow->association) {
 			refuse(inflow);
 			end(inflow, "a message of SCTP does not hold whole IPFIX messages");

@@ -28,6 +28,10 @@
 #define SF_INFLOW_MAX     256 /* connections at a time */
 #define SF_INFLOW_SOCKETS 16  /* listening sockets */
 
+/* Of an IPFIX message: RFC 7011 §3.1. Its bytes 0 and 1 are the version, 2 and 3 its length. */
+#define SF_INFLOW_VERSION 10
+#define SF_INFLOW_HEADER  16 /* bytes */
+
 /* The functions that connections call. */
 struct sf_inflow_owner {
 	/* Called when bytes have arrived, before the messages in them. */

@@ -18,9 +18,6 @@
 #include "base/clock.h"
 #include "base/wire.h"
 
-#define IPFIX  10
-#define HEADER 16
-
 /* Of a record: RFC 6347 §4.1; of a message of the handshake: §4.2.2. */
 #define RECORD_HEADER 13
 #define HANDSHAKE     22
@@ -238,9 +235,10 @@ static ssize_t send_back(void *context, const uint8_t *bytes, size_t length)
 	return sf_path_answer(&((struct sf_dtls_session *)context)->path, bytes, length);
 }
 
-static const char *is_wrong(const uint8_t *p, size_t length)
+/* Why a datagram is not one IPFIX message; NULL: it is. */
+static const char *fault_of(const uint8_t *p, size_t length)
 {
-	if (length < HEADER || sf_load_be16(p) != IPFIX)
+	if (length < SF_INFLOW_HEADER || sf_load_be16(p) != SF_INFLOW_VERSION)
 		return "this is not IPFIX: sessions of DTLS carry nothing else";
 	if (sf_load_be16(p + 2) != length)
 		return "a datagram is not one whole IPFIX message";
@@ -265,10 +263,10 @@ static bool read_messages(struct sf_dtls_session *session, const struct sf_path 
 
 	while ((n = session->dtls->read(
 			session->session, sessions->message, sizeof(sessions->message))) > 0) {
-		const char *wrong = is_wrong(sessions->message, (size_t)n);
+		const char *fault = fault_of(sessions->message, (size_t)n);
 
-		if (wrong) {
-			end(session, wrong);
+		if (fault) {
+			end(session, fault);
 			return true;
 		}
 		heard(session, path);
