@@ -183,6 +183,9 @@ class Package(unittest.TestCase):
         self.system("systemctl", "daemon-reload")
 
     def test_5_other_drivers(self):
+        """And the metrics, which are a module like DPDK's driver."""
+        self.try_source("pcap:eth1", more="metrics = 127.0.0.1:9469\n")
+        self.assertIn("metrics at http://127.0.0.1:9469/metrics", self.journal())
         self.try_source("xdp:eth1")
         self.write("etc/systemd/system/spanflow.service.d/dpdk.conf",
                    (TOP / "packaging/systemd/dpdk.conf").read_text())
