@@ -35,7 +35,7 @@ def build(place):
     tree = place / "tree"
     copy_tree(TOP, tree)
     run("dpkg-buildpackage", "-b", "-us", "-uc", cwd=tree, timeout=600,
-        env={**os.environ, "DEB_BUILD_OPTIONS": "nocheck noautodbgsym",
+        env={**os.environ, "CCACHE_DISABLE": "1", "DEB_BUILD_OPTIONS": "nocheck noautodbgsym",
              "DPKG_DEB_COMPRESSOR_LEVEL": "1"})
     return [p for p in place.glob("*.deb") if not re.search("dbgsym|-dev_", p.name)]
 
