@@ -7,7 +7,6 @@ import bz2
 import gzip
 import lzma
 import os
-import re
 import signal
 import struct
 import subprocess
@@ -170,9 +169,7 @@ class Files(Asked):
     def test_a_signal_while_standard_input_is_waited_for(self):
         process = self.start("show", "-", "--sum", "flows", stdin=subprocess.PIPE)
         self.addCleanup(process.stdin.close)
-        state = Path(f"/proc/{process.pid}/status")
-        waits = re.compile(r"^State:\tS.*^SigCgt:\t[0-9a-f]*[2367abef]$", re.S | re.M)
-        support.wait_until(lambda: waits.search(state.read_text()), "SIGINT is caught, it sleeps")
+        support.settle(process)
         process.send_signal(signal.SIGINT)
         self.assertEqual(self.end(process).status, 0)
 

@@ -90,7 +90,7 @@ class Kafka(Case):
     def url(self, options=""):
         return f"kafka://{self.broker.address}/flows,rdkafka.reconnect.backoff.max.ms=100{options}"
 
-    def meter(self, options="", *more, capture=None, status=0, patience="300ms"):
+    def meter(self, options="", *more, capture=None, status=0, patience="60s"):
         done = subprocess.run(
             [support.SPANFLOW, "meter", "-r", capture or self.capture, "--stats", "json", "--stop-timeout",
              patience, "-e", self.url(options), *more], capture_output=True, text=True, timeout=support.TIMEOUT)
@@ -211,7 +211,7 @@ class Kafka(Case):
     def test_a_broker_that_is_away_and_comes_back(self):
         """Without a spool what it does not get is lost by name; what it gets later is not lost."""
         self.broker.say("down")
-        place = self.meter(status=1)
+        place = self.meter(status=1, patience="3s")
         self.assertEqual(place["lost"]["unreachable"], 300)
         self.assertIn("takes no records", self.words)
         run = subprocess.Popen(
@@ -231,7 +231,7 @@ class Kafka(Case):
         spool.mkdir()
         self.broker.say("down")
         for runs in 1, 2:
-            place = self.meter("", "--spool", spool)
+            place = self.meter("", "--spool", spool, patience="300ms")
             self.assertEqual((place["inherited"]["records"], place["spooled"]["records"]),
                              (300 * (runs - 1), 300 * runs))
         self.broker.say("up")
@@ -243,8 +243,9 @@ class Kafka(Case):
         self.assertEqual(len({value for _, _, value in messages}), 300)
         # the other format has a spool of its own
         self.broker.say("down")
-        self.meter("", "--spool", spool)
-        self.assertEqual(self.meter(",format=flowmessage", "--spool", spool)["inherited"]["records"], 0)
+        self.meter("", "--spool", spool, patience="300ms")
+        other = self.meter(",format=flowmessage", "--spool", spool, patience="300ms")
+        self.assertEqual(other["inherited"]["records"], 0)
 
     def test_a_broker_that_goes_in_the_middle(self):
         data = pcap(conversations(20000))
@@ -272,7 +273,7 @@ class Kafka(Case):
         if goes == "start":
             self.broker.say("down")
         run = subprocess.Popen(
-            [support.SPANFLOW, "meter", "-r", "-", "--stats", "json", "--stop-timeout", "1s", way,
+            [support.SPANFLOW, "meter", "-r", "-", "--stats", "json", "--stop-timeout", "5s", way,
              *(x for b in self.brokers for x in ("-e", self.url().replace(self.broker.address, b.address))), *options],
             stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         run.stdin.write(data[:len(data) // 2])
@@ -317,7 +318,7 @@ class Kafka(Case):
             spool = self.directory / drop
             spool.mkdir()
             options = ["--spool", spool, "--spool-max", "18M", "--spool-drop", drop]
-            place = self.meter(",queue=1M", *options, capture=capture, status=1)
+            place = self.meter(",queue=1M", *options, capture=capture, status=1, patience="300ms")
             lost, kept = place["lost"]["spool"], place["spooled"]["records"]
             self.assertTrue(lost and kept)
             self.assertEqual(lost + kept, place["offered"]["records"])
@@ -329,7 +330,7 @@ class Kafka(Case):
             self.broker = Broker(self)
             # the batch, and 9 of its messages
             self.broker.say(f"fail {error} {1 + 9}")
-            place = self.meter(ONE_BATCH + ",format=flowmessage", status=1, patience="20s")
+            place = self.meter(ONE_BATCH + ",format=flowmessage", status=1)
             self.assertEqual((place["records"], place["lost"][fate]), (291, 9))
             self.assertEqual(place["repeated"]["records"], 0)
             self.assertIn(words, self.words)
@@ -342,7 +343,7 @@ class Kafka(Case):
             self.broker = Broker(self)
             for error in errors:
                 self.broker.say(f"fail {error} 1")
-            place = self.meter(ONE_BATCH, patience="20s")
+            place = self.meter(ONE_BATCH)
             self.assertEqual(place["records"], 300)
             self.assertIn("takes no records: a new producer begins", self.words)
             values = [value for _, _, value in self.broker.read(300)]
@@ -356,7 +357,7 @@ class Kafka(Case):
             self.broker = Broker(self)
             # the batch, its messages, and 6 of their halves
             self.broker.say(f"fail {TOO_LARGE} {1 + 3 + 6}")
-            place = self.meter(f"{ONE_BATCH},records=100,format={form}", patience="20s")
+            place = self.meter(f"{ONE_BATCH},records=100,format={form}")
             self.assertEqual((place["records"], place["messages"]), (300, 12))
             self.assertIn("refuses messages of several records as too large", self.words)
             values = [value for _, _, value in self.broker.read(12)]
@@ -405,7 +406,7 @@ class Secure(Certificates):
         self.certificate("stranger", "theirs", "DNS:probe1.example")
         self.certificate("elsewhere", "ours", "DNS:broker.example")
 
-    def sends(self, front, properties, patience="20s"):
+    def sends(self, front, properties, patience="60s"):
         """Records that arrive, and what the meter says."""
         file = self.file("properties", "\n".join(f"{name}={value}" for name, value in properties.items()).encode())
         done = subprocess.run(
@@ -435,7 +436,7 @@ class Secure(Certificates):
                 ("here", "ours", self.tls(), "certificate required"),
                 ("here", "ours", self.tls(cert="stranger"), "unknown ca")):
             front = Front(self, self.broker.address, tls_context(self.directory, certificate, ca))
-            records, said = self.sends(front, properties, "1s")
+            records, said = self.sends(front, properties, "5s")
             self.assertEqual(records, 0)
             self.assertIn(words, said.lower())
         self.assertEqual(self.broker.read(0), [])
@@ -448,7 +449,7 @@ class Secure(Certificates):
             for password, records in ("wrong", 0), ("secret", 300):
                 properties = security | {"sasl.mechanism": "PLAIN", "sasl.username": "probe7",
                                          "sasl.password": password}
-                got, said = self.sends(front, properties, "20s" if records else "1s")
+                got, said = self.sends(front, properties, "60s" if records else "5s")
                 self.assertEqual(got, records, said)
                 self.assertEqual("wrong name or password" in said, records == 0, said)
         self.assertEqual(len(self.broker.read(600)), 600)

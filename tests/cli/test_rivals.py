@@ -12,7 +12,6 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import support
@@ -124,7 +123,7 @@ class Mistakes(Case):
             process.stdin.write(pcap_header() + b"".join(
                 pcap_packet(START, udp(i, 5000)) for i in range(1, 201)))
             process.stdin.flush()
-            time.sleep(0.5)
+            support.settle(process, process.stdin)
             process.send_signal(signal.SIGUSR1)
             wait_until(lambda: '"frames":200,' in self.printed("stderr"), "200 frames")
             self.assertEqual(self.printed(), "", "all flows are still open")

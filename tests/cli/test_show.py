@@ -9,11 +9,10 @@ import re
 import signal
 import struct
 import subprocess
-import time
 
 import support
 from messages import TEMPLATE, WHOLE, data, message, record, template
-from support import Case, conversations, pcap, wait_until
+from support import Case, conversations, deliver, pcap, settle, unread, wait_until
 
 
 class Show(Case):
@@ -179,7 +178,8 @@ class Show(Case):
         process.stdin.write(self.long(200))
         process.stdin.flush()
         wait_until(lambda: "192.0.2." in self.printed(), "records")
-        time.sleep(0.3)  # until it waits for more, which does not come
+        # until it waits for more, which does not come
+        settle(process, process.stdin)
         return process
 
     def test_statistics_on_request(self):
@@ -212,9 +212,10 @@ class Show(Case):
         for form, head in (("json", 0), ("csv", 1), ("table", 1)):
             process = self.start("show", "--stats", "json", *support.output(form), file,
                                  stdout=subprocess.PIPE)
-            time.sleep(0.5)  # nothing is read: the pipe is full by now
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
+            # nothing is read
+            wait_until(lambda: unread(process.stdout) > 60000, "a full pipe")
+            settle(process)
+            deliver(process, signal.SIGTERM)
             lines = process.stdout.read().count(b"\n")
             process.stdout.close()
             done = self.end(process)

@@ -100,15 +100,16 @@ def waiting_datagrams(port):
     return sum(int(row[4].split(":")[1], 16) for row in rows if row[1].endswith(f":{port:04X}"))
 
 
-def wait_idle(process, left=lambda: 0):
+def wait_idle(process, left=lambda: 0, patience=None):
     """Until nothing is left for the process, and it sleeps: it has nothing to do until something comes
-    or a timer ends."""
+    or a timer ends. After `patience` seconds it need not sleep: some drivers never do."""
+    began = time.monotonic()
     seen = 0
 
     def idle():
         nonlocal seen
         seen = seen + 1 if not left() and sleeps(process) else 0
-        return seen >= 3
+        return seen >= 3 or (patience and time.monotonic() > began + patience)
 
     wait_until(idle, "the program has nothing to do")
 

@@ -21,6 +21,10 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from ports import free_port  # noqa: E402
+from waiting import TIMEOUT, wait_until as wait_for  # noqa: E402
+
 FIELDS = ("version", "src", "dst", "proto", "sport", "dport", "icmp", "packets", "octets",
           "flags", "vlan", "reason", "rpackets", "roctets", "first", "last")
 TIMES = ("first", "last")
@@ -132,13 +136,6 @@ def bound_ports():
     return ports
 
 
-def free_port(address="127.0.0.1"):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
-
-
 def have_ipv6():
     try:
         free_port("::1")
@@ -157,11 +154,8 @@ def without_vlan(scheme, options=""):
     return ("vlan",) if scheme == "netflow5" or "profile=plain" in options else ()
 
 
-def wait_until(condition, seconds=20):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
+def wait_until(condition):
+    wait_for(condition, "what a collector does")
 
 
 class Collector:
@@ -179,8 +173,8 @@ class Collector:
             pass
         self.wait_for(lambda: port in bound_ports(), "listened")
 
-    def wait_for(self, condition, what, seconds=20):
-        until = time.monotonic() + seconds
+    def wait_for(self, condition, what):
+        until = time.monotonic() + TIMEOUT
         while not condition():
             if self.process.poll() is not None:
                 raise AssertionError("%s ended: %s" % (self.process.args, self.read_log()))
@@ -203,7 +197,7 @@ class Collector:
                                  (self.process.args[0], dropped))
         self.process.send_signal(self.end)
         try:
-            self.process.wait(20)
+            self.process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise AssertionError("%s did not end" % self.process.args)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "cli"))
 import support  # noqa: E402
+import waiting  # noqa: E402
 
 SKIP = 77
 SOURCE = Path(os.environ.get("SOURCE_ROOT", Path(__file__).resolve().parents[2]))
@@ -165,28 +166,39 @@ class Case(support.Case):
         process.name = name
         return process
 
-    def output(self, process, stream="err"):
+    def all_output(self, process, stream="err"):
+        """All that it has printed: for a run that has ended."""
         return (self.directory / f"{process.name}.{stream}").read_text(errors="replace")
+
+    def output(self, process, stream="err"):
+        """The whole lines that it has printed so far: the last one may be half written."""
+        return support.whole_lines(self.all_output(process, stream))
 
     def ready(self, process):
         """Waits until the ports are open: a run says so."""
         def started():
             if process.poll() is not None:
-                raise AssertionError(f"ended at once: {self.output(process)}")
+                raise AssertionError(f"ended at once: {self.all_output(process)}")
             return "metering" in self.output(process)
         support.wait_until(started, "start of the meter")
 
     def ended(self, process, status=0, timeout=support.TIMEOUT):
         process.wait(timeout)
-        done = support.Done(process.returncode, self.output(process, "out"), self.output(process))
+        done = support.Done(process.returncode, self.all_output(process, "out"), self.all_output(process))
         self.assertEqual(done.status, status, done.stderr)
         if done.stats:
             self.check_counters(done.stats, done.stderr)
         return done
 
-    def stop(self, process, signal=15, **kwargs):
-        """Ends a run when the kernel has had time to hand over what it holds."""
+    @staticmethod
+    def taken(process):
+        """Waits until the kernel has handed over what it holds, and the process has taken it."""
         time.sleep(0.5)
+        waiting.wait_idle(process, patience=5)
+
+    def stop(self, process, signal=15, **kwargs):
+        """Ends a run when it has taken what has come."""
+        self.taken(process)
         process.send_signal(signal)
         done = self.ended(process, **kwargs)
         self.assertIsNotNone(done.stats, done.stderr)

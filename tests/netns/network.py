@@ -13,7 +13,7 @@ from pathlib import Path
 
 import netns
 from netns import built, require, run  # noqa: F401
-from support import TIMEOUT, wait_until
+from waiting import TIMEOUT, wait_idle, wait_until, whole_lines
 
 CAPTURE_COUNT = os.environ.get("CAPTURE_COUNT", "build/tests/netns/capture_count")
 
@@ -30,11 +30,11 @@ class Program:
 
     @property
     def stdout(self):
-        return (self.directory / "out").read_text(errors="replace")
+        return whole_lines((self.directory / "out").read_text(errors="replace"))
 
     @property
     def stderr(self):
-        return (self.directory / "err").read_text(errors="replace")
+        return whole_lines((self.directory / "err").read_text(errors="replace"))
 
     def wait_for(self, text):
         """Until `text` is on standard error."""
@@ -136,6 +136,7 @@ class Case(unittest.TestCase):
     def finish(self, program, frames=None):
         """Waits until `frames` were seen (and then some, for more), ends, returns the figures."""
         time.sleep(0.5)
+        wait_idle(program.process, patience=5)
         self.assertEqual(program.stop(), 0, program.stderr)
         result = figures(program.stdout)
         self.assertEqual(result["frames"], result["stats_frames"], "the driver's own count")

@@ -3,6 +3,7 @@
 """`spanflow check` on a real port: what it finds in a healthy mirror, in silence, in half a mirror."""
 
 import json
+import signal
 import time
 import unittest
 
@@ -28,13 +29,15 @@ class Check(Case):
         if capture:
             self.switch("tc", "qdisc", "del", "dev", "port1", "clsact", check=False)
             mirror(self.switch, "port1", ["span", "span"] if twice else ["span"], ["ingress"])
-        process = self.live(self.tap, "-i", "tap0", "--duration", "4s", "-o", "json",
+        process = self.live(self.tap, "-i", "tap0", "--duration", "1h" if capture else "4s", "-o", "json",
                             command="check")
         if capture:
             wait_until(lambda: "promiscuity 1" in self.tap(
                 "ip", "-d", "link", "show", "tap0").stdout or process.poll() is not None,
                 "the port to be opened")
             replay(self.host, "eth0", capture, "--pps", "1000")
+            self.taken(process)
+            process.send_signal(signal.SIGINT)
         done = self.ended(process, status)
         report = json.loads(done.stdout)
         return {finding["name"]: finding for finding in report["findings"]}, report

@@ -161,10 +161,14 @@ class Interface(Case):
         sent = frames.write_pcap(self.directory / "many.pcap", frames.mixed(20000, serial=True))
 
         def test(*source):
-            sender = self.network.start("tcpreplay", "-q", "-K", "-p", 10000, "-i", "host", sent)
-            time.sleep(0.3)
+            before = self.network.packets("host", "tx")
+            # 20 s, which is cut short
+            sender = self.network.start("tcpreplay", "-q", "-K", "-p", 1000, "-i", "host", sent)
+            wait_until(lambda: self.network.packets("host", "tx") > before, "traffic")
             program = self.network.count("-v", *source)
-            time.sleep(0.5)
+            arrived = self.network.packets("port")
+            wait_until(lambda: self.network.packets("port") > arrived + 300 or sender.process.poll() is not None,
+                       "more traffic")
             self.assertEqual(program.stop(), 0)
             sender.stop()
             digests = [line.split("digest=")[1] for line in program.stdout.splitlines()

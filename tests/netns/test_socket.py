@@ -10,7 +10,6 @@ import json
 import signal
 import struct
 import subprocess
-import time
 import unittest
 
 import netns
@@ -86,7 +85,8 @@ class Socket(Case):
         for process, (_, kind, host, port, workers) in zip(started, runs):
             self.ready(process)
             self.send(frames, kind, host, port, 7 if port and workers > 1 else 1)
-        time.sleep(0.3)
+        for process in started:
+            self.taken(process)
         for process in started:
             process.send_signal(signal.SIGTERM)
         return [self.ended(process) for process in started]
@@ -222,10 +222,12 @@ class Socket(Case):
         self.assertIn("ports below 1024 need root, or CAP_NET_BIND_SERVICE", done.stderr)
 
     def test_check(self):
-        process = self.live(self.host, "-i", "udp://:4789", "--duration", "1s", "-o", "json",
+        process = self.live(self.host, "-i", "udp://:4789", "--duration", "1h", "-o", "json",
                             command="check", before=NOBODY)
         wait_until(lambda: "watching" in self.output(process), "start")
         self.send(mixed(200), "vxlan", "127.0.0.1", 4789)
+        self.taken(process)
+        process.send_signal(signal.SIGINT)
         findings = {f["name"]: f for f in json.loads(self.ended(process).stdout)["findings"]}
         self.assertRegex(findings["mirror"]["text"],
                          r"^100.0 % of packets carry other hosts' frames, from mirror \d+$")
