@@ -23,7 +23,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from ports import free_port  # noqa: E402
-from waiting import TIMEOUT, wait_until as wait_for  # noqa: E402
+from waiting import TIMEOUT, wait_idle, wait_until as wait_for  # noqa: E402
 
 FIELDS = ("version", "src", "dst", "proto", "sport", "dport", "icmp", "packets", "octets",
           "flags", "vlan", "reason", "rpackets", "roctets", "first", "last")
@@ -191,6 +191,7 @@ class Collector:
         """Lets it empty its socket, then ends it."""
         self.wait_for(lambda: bound_ports().get(self.port, (0, 0))[0] == 0, "emptied its socket")
         time.sleep(settle)
+        wait_idle(self.process, patience=5)
         dropped = bound_ports().get(self.port, (0, 0))[1]
         if dropped:
             raise AssertionError("%s was too slow: the kernel dropped %d datagrams" %
