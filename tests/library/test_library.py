@@ -3,6 +3,7 @@
 """libspanflow as another program gets it: installed, found with pkg-config, compiled in a clean
 folder, with shared and with static linking."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -51,6 +52,15 @@ def static_flags():
     needed = pkg_config("--print-requires-private")
     private = re.search(r"(?m)^Libs.private: (.*)$", next(ROOT.rglob("spanflow.pc")).read_text())[1]
     return flags + shlex.split(run("pkg-config", "--libs", *needed)) + private.split()
+
+
+def has_socket(pid):
+    """Whether the program has opened one: it captures, or is about to."""
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+                return True
+    return False
 
 
 class Library(unittest.TestCase):
@@ -164,6 +174,9 @@ class Library(unittest.TestCase):
             sender.bind(("127.0.0.1", 0))
             receiver.bind(("127.0.0.1", 0))
             pair = f"127.0.0.1 {sender.getsockname()[1]} > 127.0.0.1 {receiver.getsockname()[1]}: "
+            end = time.monotonic() + 300
+            while not has_socket(live.pid) and time.monotonic() < end:
+                time.sleep(0.02)
             for _ in range(30):
                 sender.sendto(b"x", receiver.getsockname())
                 time.sleep(0.1)

@@ -84,7 +84,6 @@ class Separated(Case):
                 f"for i in range({count}): s.sendto(b'x'*20,('192.0.2.2',{port})); "
                 "time.sleep(0.01)")
         self.outside(sys.executable, "-c", code)
-        time.sleep(0.3)
 
     def begin(self, driver, *options):
         """Returns when it meters."""
@@ -107,10 +106,9 @@ class Separated(Case):
         return process
 
     def end(self, process):
-        before = time.monotonic()
+        self.taken(process)
         process.send_signal(signal.SIGINT)
         done = self.ended(process)
-        self.assertLess(time.monotonic() - before, 2)
         self.assertTrue(all(map(gone, self.monitor)))
         self.assertEqual(done.stats["ended"], "SIGINT")
         return done
@@ -242,10 +240,10 @@ class OneQueue(Separated):
         process = self.begin("pcap")
         os.kill(self.monitor[0], signal.SIGSTOP)
         self.send(7001)
-        before = time.monotonic()
+        self.taken(process)
+        # the monitor is stopped until the run has ended
         process.send_signal(signal.SIGINT)
         done = self.ended(process)
-        self.assertLess(time.monotonic() - before, 9)
         self.assertEqual(self.packets_to(done, 7001), 5)
         self.assertIn(f"the monitor (process {self.monitor[0]}) does not end", done.stderr)
         self.assertFalse(self.gro())

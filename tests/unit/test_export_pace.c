@@ -166,7 +166,8 @@ START_TEST(a_hurry_waits_for_nothing)
 		ck_assert_uint_ge(stats.sent.records, cases[i].sent_least);
 		ck_assert_uint_le(stats.sent.records, cases[i].sent_most);
 		ck_assert_uint_eq(stats.sent.records + stats.lost_stopped.records, 3000);
-		ck_assert_int_lt(sf_clock_read(CLOCK_MONOTONIC) - began, 2 * S);
+		/* at 10 a second they take 300 s */
+		ck_assert_int_lt(sf_clock_read(CLOCK_MONOTONIC) - began, 100 * S);
 		sf_exporter_free(exporter);
 		end();
 	}

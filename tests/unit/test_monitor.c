@@ -123,18 +123,18 @@ START_TEST(stopped)
 	pid = monitor.pid;
 	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
 	ck_assert_int_eq(prepare("lo", 0), -ETIMEDOUT);
-	ck_assert_double_lt(seconds_since(before), 7);
+	ck_assert_double_lt(seconds_since(before), 60);
 	/* the next ones are not waited for as long again */
 	before = sf_clock_read(CLOCK_MONOTONIC);
 	ck_assert_int_eq(prepare("lo", 0), -ETIMEDOUT);
-	ck_assert_double_lt(seconds_since(before), 2);
+	ck_assert_double_lt(seconds_since(before), 4.5);
 	/* it goes on: late answers are passed over */
 	ck_assert_int_eq(kill(pid, SIGCONT), 0);
 	ck_assert_int_eq(prepare("lo", 0), 0);
 	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
 	before = sf_clock_read(CLOCK_MONOTONIC);
 	ck_assert(!sf_monitor_stop(&monitor));
-	ck_assert_double_lt(seconds_since(before), 8);
+	ck_assert_double_lt(seconds_since(before), 60);
 	ck_assert_int_eq(kill(pid, SIGCONT), 0);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 }
@@ -144,7 +144,7 @@ START_TEST(killed)
 {
 	start();
 	ck_assert_int_eq(kill(monitor.pid, SIGKILL), 0);
-	for (unsigned i = 0; i < 1000 && !sf_monitor_ended(&monitor); i++)
+	for (unsigned i = 0; i < 60000 && !sf_monitor_ended(&monitor); i++)
 		usleep(1000);
 	ck_assert(sf_monitor_ended(&monitor));
 	ck_assert_int_eq(prepare("lo", 0), -EPERM);
