@@ -34,9 +34,9 @@ def parse(text):
 
 class ClockCase(Case):
     def same_for_workers(self, path, *arguments):
-        """One worker's run; two and three make the same records and counters."""
+        """One worker's run; several make the same records and counters."""
         alone = None
-        for workers in "1", "2", "3":
+        for workers in ("1", "3") if "SANITIZED" in os.environ else ("1", "2", "3"):
             done = self.meter("-r", path, "-o", "json", "--workers", workers, *arguments)
             done.stats["table"].pop("longestChain")
             alone = alone or done
