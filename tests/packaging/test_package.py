@@ -34,7 +34,7 @@ def build(place):
     as many others as a compiler does."""
     tree = place / "tree"
     copy_tree(TOP, tree)
-    run("dpkg-buildpackage", "-b", "-us", "-uc", cwd=tree, timeout=600,
+    run("dpkg-buildpackage", "-b", "-us", "-uc", cwd=tree, timeout=800,
         env={**os.environ, "CCACHE_DISABLE": "1", "DEB_BUILD_OPTIONS": "nocheck noautodbgsym",
              "DPKG_DEB_COMPRESSOR_LEVEL": "1"})
     return [p for p in place.glob("*.deb") if not re.search("dbgsym|-dev_", p.name)]
